@@ -1,0 +1,216 @@
+//! What a kind is: its names, verbs, columns and rules. One row of the kinds table.
+
+use crate::field::Errors;
+use crate::schema::Schema;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+type Text = Cow<'static, str>;
+
+/// Whether objects live in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In the cluster.
+    Cluster,
+}
+
+/// What discovery lists and authorization asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `create`
+    Create,
+    /// `delete`
+    Delete,
+    /// `deletecollection`
+    DeleteCollection,
+    /// `get`
+    Get,
+    /// `list`
+    List,
+    /// `patch`
+    Patch,
+    /// `update`
+    Update,
+    /// `watch`
+    Watch,
+}
+
+/// A subresource, such as `status` or `scale`.
+#[derive(Clone, Debug)]
+pub struct Subresource {
+    /// `status`, `scale`, `log`, …
+    pub name: Text,
+    /// Group, version and kind of its body when that is not the kind's own
+    /// (`autoscaling`, `v1`, `Scale`).
+    pub body: Option<(Text, Text, Text)>,
+    /// Its verbs, as discovery lists them.
+    pub verbs: Vec<Verb>,
+}
+
+/// A column of the Table that `kubectl get` prints.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its heading.
+    pub name: Text,
+    /// `string`, `integer`, `date`, …
+    pub type_: Text,
+    /// `name` for the name column, otherwise empty.
+    pub format: Text,
+    /// What it shows; `explain`-like text.
+    pub description: Text,
+    /// 0 always shown, 1 only with `-o wide`.
+    pub priority: i32,
+}
+
+/// The rules of one kind; each has a do-nothing default.
+///
+/// They see an object as JSON that already fits the kind's schema.
+#[derive(Clone)]
+pub struct Strategy {
+    /// Fills in defaults (upstream's `SetDefaults_*`); idempotent.
+    pub default: fn(&mut Value),
+    /// Clears what a client may not set at creation (status), sets `generation` where the kind has one.
+    pub prepare_create: fn(&mut Value),
+    /// Restores what an update of the main resource may not change (status) from `old`, and
+    /// raises `metadata.generation` when the spec changed. Arguments: new, old.
+    pub prepare_update: fn(&mut Value, &Value),
+    /// The same for the status subresource: everything but status comes from `old`.
+    pub prepare_status_update: fn(&mut Value, &Value),
+    /// Rules of a new object, beside those of metadata and schema.
+    pub validate: fn(&Value, &mut Errors),
+    /// Rules of a change (immutable fields). Arguments: new, old. `validate` has run on the new one.
+    pub validate_update: fn(&Value, &Value, &mut Errors),
+    /// Seconds of grace that a delete gives when the client names none; `None` deletes at once.
+    pub grace_seconds: fn(&Value) -> Option<i64>,
+    /// `Warning:` header texts for an object that was accepted.
+    pub warnings: fn(&Value) -> Vec<String>,
+    /// The cells of the kind's columns for one object; `now` is seconds since 1970.
+    pub cells: fn(object: &Value, now: i64) -> Vec<Value>,
+}
+
+/// One served kind in one version.
+#[derive(Clone)]
+pub struct Kind {
+    /// API group, empty for the core group.
+    pub group: Text,
+    /// `v1`, `v2`, …
+    pub version: Text,
+    /// `Deployment`
+    pub kind: Text,
+    /// `deployments`: the path segment and RBAC's resource.
+    pub plural: Text,
+    /// `deployment`
+    pub singular: Text,
+    /// `deploy`
+    pub short_names: Vec<Text>,
+    /// `all`
+    pub categories: Vec<Text>,
+    /// Namespaced or not.
+    pub scope: Scope,
+    /// Verbs of the main resource.
+    pub verbs: Vec<Verb>,
+    /// Subresources.
+    pub subresources: Vec<Subresource>,
+    /// The name of its schema, `io.k8s.api.apps.v1.Deployment`.
+    pub schema_name: Text,
+    /// Field selectors beyond `metadata.name` and `metadata.namespace`, as dotted paths.
+    pub selectable_fields: Vec<Text>,
+    /// Table columns, matching [`Strategy::cells`].
+    pub columns: Vec<Column>,
+    /// Its rules.
+    pub strategy: Strategy,
+    /// Compiled on first use; see [`Kind::schema`].
+    pub(crate) schema: Arc<OnceLock<Arc<Schema>>>,
+}
+
+impl Kind {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// `deployments.apps`; `pods` for the core group. The name in error messages.
+    pub fn group_resource(&self) -> String {
+        if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Whether the kind has a subresource of this name.
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources.iter().find(|sub| sub.name == name)
+    }
+
+    /// The kind's schema, compiled at the first call.
+    pub fn schema(&self) -> Arc<Schema> {
+        self.schema.get_or_init(|| crate::schema::builtin(&self.schema_name)).clone()
+    }
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.api_version(), self.kind)
+    }
+}
+
+/// The kinds that are served, by group, version and resource or kind.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    kinds: Vec<Arc<Kind>>,
+    by_resource: BTreeMap<(String, String, String), usize>,
+    by_kind: BTreeMap<(String, String, String), usize>,
+}
+
+impl Catalog {
+    /// The built-in kinds.
+    pub fn builtin() -> Self {
+        let mut catalog = Self::default();
+        for kind in crate::kinds::builtin() {
+            catalog.insert(kind);
+        }
+        catalog
+    }
+
+    /// Adds a kind, or replaces the one of the same group, version and resource.
+    pub fn insert(&mut self, kind: Kind) {
+        let kind = Arc::new(kind);
+        let resource = (kind.group.to_string(), kind.version.to_string(), kind.plural.to_string());
+        let by_kind = (kind.group.to_string(), kind.version.to_string(), kind.kind.to_string());
+        let index = *self.by_resource.entry(resource).or_insert(self.kinds.len());
+        self.by_kind.insert(by_kind, index);
+        if index == self.kinds.len() { self.kinds.push(kind) } else { self.kinds[index] = kind }
+    }
+
+    /// The kind at `/apis/GROUP/VERSION/PLURAL`.
+    pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Kind>> {
+        self.by_resource.get(&(group.into(), version.into(), plural.into())).map(|&index| &self.kinds[index])
+    }
+
+    /// The kind that `apiVersion` and `kind` of an object name.
+    pub fn kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Kind>> {
+        self.by_kind.get(&(group.into(), version.into(), kind.into())).map(|&index| &self.kinds[index])
+    }
+
+    /// All kinds, in the order of the table.
+    pub fn all(&self) -> &[Arc<Kind>] {
+        &self.kinds
+    }
+
+    /// Served groups with their versions, in the order of the table; the core group is "".
+    pub fn groups(&self) -> Vec<(String, Vec<String>)> {
+        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+        for kind in &self.kinds {
+            let index = groups.iter().position(|(group, _)| *group == kind.group).unwrap_or_else(|| {
+                groups.push((kind.group.to_string(), Vec::new()));
+                groups.len() - 1
+            });
+            let versions = &mut groups[index].1;
+            if !versions.iter().any(|version| *version == kind.version) {
+                versions.push(kind.version.to_string());
+            }
+        }
+        groups
+    }
+}
