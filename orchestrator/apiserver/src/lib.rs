@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Serves the Kubernetes API: tls → authn → authz → decode → admission → registry → store.
+//!
+//! In: HTTP requests from sockets, or from components of this process with an identity given by
+//! the composition root. Out: responses, watch streams, upgraded connections to nodes. Must not
+//! touch: runtime/ (but base), kinds outside the kinds table, the node otherwise than through
+//! [`NodeDialer`].
+
+pub mod auth;
+pub mod body;
+pub mod identity;
+pub mod limits;
+pub mod node;
+pub mod pki;
+
+pub use body::{Body, Request, Response};
+pub use identity::Identity;
+pub use node::NodeDialer;

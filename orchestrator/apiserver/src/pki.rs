@@ -1,0 +1,1 @@
+//! The cluster's keys and certificates. All keys are P-256, tokens ES256.
