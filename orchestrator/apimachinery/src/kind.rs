@@ -90,6 +90,29 @@ pub struct Strategy {
     pub warnings: fn(&Value) -> Vec<String>,
     /// The cells of the kind's columns for one object; `now` is seconds since 1970.
     pub cells: fn(object: &Value, now: i64) -> Vec<Value>,
+    /// The text of a selectable field that is not simply the value at its path; `None` for all others.
+    pub field_text: fn(object: &Value, path: &str) -> Option<String>,
+}
+
+impl Default for Strategy {
+    /// Does nothing; the cells are those of "Name" and "Created At".
+    fn default() -> Self {
+        Strategy {
+            default: |_| {},
+            prepare_create: |_| {},
+            prepare_update: |_, _| {},
+            prepare_status_update: |_, _| {},
+            validate: |_, _| {},
+            validate_update: |_, _, _| {},
+            grace_seconds: |_| None,
+            warnings: |_| Vec::new(),
+            cells: |object, _| {
+                let metadata = &object["metadata"];
+                vec![metadata["name"].clone(), metadata["creationTimestamp"].clone()]
+            },
+            field_text: |_, _| None,
+        }
+    }
 }
 
 /// One served kind in one version.
@@ -141,6 +164,11 @@ impl Kind {
     /// Whether the kind has a subresource of this name.
     pub fn subresource(&self, name: &str) -> Option<&Subresource> {
         self.subresources.iter().find(|sub| sub.name == name)
+    }
+
+    /// A selectable field as field selectors compare it.
+    pub fn field_text(&self, object: &Value, path: &str) -> String {
+        (self.strategy.field_text)(object, path).unwrap_or_else(|| crate::selector::field_text(object, path))
     }
 
     /// The kind's schema, compiled at the first call.

@@ -1,8 +1,150 @@
 //! The kinds table: one row for each served kind; each kind's rules are in its own file below.
+//!
+//! Names, verbs, short names, columns and selectable fields are upstream's, as `kubectl
+//! api-resources` and `kubectl get` show them.
 
-use crate::kind::Kind;
+use crate::kind::{Column, Kind, Scope, Strategy, Subresource, Verb};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub mod cells;
+pub mod config_map;
+pub mod deployment;
+pub mod endpoint_slice;
+pub mod event;
+pub mod job;
+pub mod lease;
+pub mod namespace;
+pub mod node;
+pub mod pod;
+pub mod priority_class;
+pub mod rbac;
+pub mod replica_set;
+pub mod reviews;
+pub mod runtime_class;
+pub mod secret;
+pub mod service;
+pub mod service_account;
 
 /// Every built-in kind that is served.
 pub fn builtin() -> Vec<Kind> {
-    Vec::new()
+    let mut kinds = vec![
+        config_map::kind(),
+        event::kind(),
+        namespace::kind(),
+        node::kind(),
+        pod::kind(),
+        secret::kind(),
+        service_account::kind(),
+        service::kind(),
+        deployment::kind(),
+        replica_set::kind(),
+        job::kind(),
+        lease::kind(),
+        endpoint_slice::kind(),
+        runtime_class::kind(),
+        priority_class::kind(),
+    ];
+    kinds.extend(rbac::kinds());
+    kinds.extend(reviews::kinds());
+    kinds
 }
+
+/// The verbs of an ordinary resource.
+pub(crate) const ALL_VERBS: [Verb; 8] =
+    [Verb::Create, Verb::Delete, Verb::DeleteCollection, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
+
+/// The verbs of `status` and `scale`.
+pub(crate) const PART_VERBS: [Verb; 3] = [Verb::Get, Verb::Patch, Verb::Update];
+
+/// A row with all verbs, no subresources, no rules and the default columns.
+fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static str) -> Kind {
+    let package = group.split('.').next().filter(|package| !package.is_empty()).unwrap_or("core");
+    Kind {
+        group: group.into(),
+        version: "v1".into(),
+        kind: kind.into(),
+        plural: plural.into(),
+        singular: kind.to_lowercase().into(),
+        short_names: Vec::new(),
+        categories: Vec::new(),
+        scope,
+        verbs: ALL_VERBS.to_vec(),
+        subresources: Vec::new(),
+        schema_name: format!("io.k8s.api.{package}.v1.{kind}").into(),
+        selectable_fields: Vec::new(),
+        columns: columns(&[NAME, ("Created At", "date", 0, CREATED)]),
+        strategy: Strategy::default(),
+        schema: Arc::default(),
+    }
+}
+
+/// A row of a namespaced kind of version v1.
+pub(crate) fn namespaced(group: &'static str, kind: &'static str, plural: &'static str) -> Kind {
+    row(Scope::Namespaced, group, kind, plural)
+}
+
+/// A row of a cluster-wide kind of version v1.
+pub(crate) fn cluster(group: &'static str, kind: &'static str, plural: &'static str) -> Kind {
+    row(Scope::Cluster, group, kind, plural)
+}
+
+/// Names for a row.
+pub(crate) fn texts(names: &[&'static str]) -> Vec<Cow<'static, str>> {
+    names.iter().map(|&name| name.into()).collect()
+}
+
+/// A subresource whose body is the kind itself.
+pub(crate) fn subresource(name: &'static str, verbs: &[Verb]) -> Subresource {
+    Subresource { name: name.into(), body: None, verbs: verbs.to_vec() }
+}
+
+/// A subresource with a body of its own: group, version, kind.
+pub(crate) fn subresource_of(
+    name: &'static str,
+    body: (&'static str, &'static str, &'static str),
+    verbs: &[Verb],
+) -> Subresource {
+    Subresource { name: name.into(), body: Some((body.0.into(), body.1.into(), body.2.into())), verbs: verbs.to_vec() }
+}
+
+/// The `scale` subresource.
+pub(crate) fn scale() -> Subresource {
+    subresource_of("scale", ("autoscaling", "v1", "Scale"), &PART_VERBS)
+}
+
+/// The `status` subresource.
+pub(crate) fn status() -> Subresource {
+    subresource("status", &PART_VERBS)
+}
+
+/// Heading, type, priority and description of a column.
+pub(crate) type ColumnText = (&'static str, &'static str, i32, &'static str);
+
+const CREATED: &str = "When the object was created; time since then.";
+/// The first column of nearly every kind.
+pub(crate) const NAME: ColumnText = ("Name", "string", 0, "The object's name, unique in its namespace.");
+/// Time since creation.
+pub(crate) const AGE: ColumnText = ("Age", "string", 0, CREATED);
+
+/// Columns from their texts; "Name" gets the format `name`, a date `date-time`.
+pub(crate) fn columns(texts: &[ColumnText]) -> Vec<Column> {
+    let format = |name: &str, type_: &str| match (name, type_) {
+        ("Name", _) => "name",
+        (_, "date") => "date-time",
+        _ => "",
+    };
+    texts
+        .iter()
+        .map(|&(name, type_, priority, description)| Column {
+            name: name.into(),
+            type_: type_.into(),
+            format: format(name, type_).into(),
+            description: description.into(),
+            priority,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

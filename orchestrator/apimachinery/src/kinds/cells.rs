@@ -1,0 +1,1 @@
+//! Pieces of `kubectl get` cells that several kinds share.
