@@ -11,6 +11,7 @@ pub mod identity;
 pub mod limits;
 pub mod node;
 pub mod pki;
+pub mod registry;
 
 pub use body::{Body, Request, Response};
 pub use identity::Identity;
