@@ -21,7 +21,7 @@ pub mod workload;
 pub use backend::{Backend, BackendError, Container};
 pub use http::{HttpBody, HttpEndpoint, HttpError, HttpOutbound, HttpRequest, HttpResponse};
 pub use image::{Image, ImageConfig, ImageKind};
-pub use net::{Connection, NetError, PodNetwork, TcpListener};
+pub use net::{AcceptedStream, Connection, NetError, PodNetwork, TcpListener};
 pub use sandbox::{PodRef, Sandbox};
 pub use status::{ContainerState, ExitReason, ExitStatus, Stats};
 pub use stdio::{LogSink, LogStream};

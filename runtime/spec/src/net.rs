@@ -1,7 +1,8 @@
 //! A Pod's place in the virtual network, as its programs see it.
 
-use crate::pipe::{PipeReader, PipeWriter};
+use crate::pipe::{PipeReader, PipeStream, PipeWriter};
 use async_trait::async_trait;
+use runtime_base::ByteStream;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::task::{Context, Poll};
@@ -56,6 +57,23 @@ pub struct Connection {
     pub writer: PipeWriter,
 }
 
+/// An established connection as one stream; it may be a kernel socket.
+pub struct AcceptedStream {
+    /// This end's address.
+    pub local: SocketAddr,
+    /// The other end's address.
+    pub peer: SocketAddr,
+    /// Both directions; dropping it ends the writing direction in order.
+    pub stream: ByteStream,
+}
+
+impl From<Connection> for AcceptedStream {
+    fn from(connection: Connection) -> Self {
+        let stream = Box::new(PipeStream::new(connection.reader, connection.writer));
+        AcceptedStream { local: connection.local, peer: connection.peer, stream }
+    }
+}
+
 /// Takes connections at an address of a Pod; dropping it closes the port and refuses those who
 /// wait.
 pub trait TcpListener: Send + Sync {
@@ -65,6 +83,12 @@ pub trait TcpListener: Send + Sync {
     /// The next connection; ready with an error only when the listener is closed for good.
     /// Only the last caller's waker is kept.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Connection, NetError>>;
+
+    /// As [`TcpListener::poll_accept`], for who wants a stream: a connection from outside then
+    /// needs no copy in between.
+    fn poll_accept_stream(&self, cx: &mut Context<'_>) -> Poll<Result<AcceptedStream, NetError>> {
+        self.poll_accept(cx).map_ok(AcceptedStream::from)
+    }
 
     /// How many connections may wait for `accept` from now on.
     fn set_backlog(&self, backlog: usize);

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -150,6 +150,39 @@ impl PipeWriter {
     /// Ends this direction in order (FIN).
     pub fn finish(&self) {
         self.0.wake_both(|state| state.finished = true);
+    }
+
+    /// Ready once the reader went away. It shares its waker with [`PipeWriter::poll_ready`]:
+    /// call both from one task.
+    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock();
+        if state.broken {
+            return Poll::Ready(());
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// A handle that breaks this direction from outside.
+    pub fn breaker(&self) -> PipeBreaker {
+        PipeBreaker(Arc::downgrade(&self.0))
+    }
+}
+
+/// Breaks one direction of a connection without owning either end; it does not keep it alive.
+pub struct PipeBreaker(Weak<Shared>);
+
+impl PipeBreaker {
+    /// Writers fail from now on; readers see a reset after what was sent before.
+    pub fn reset(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.wake_both(|state| state.broken = true);
+        }
+    }
+
+    /// Whether both ends are gone.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 

@@ -36,3 +36,24 @@ fn a_dropped_writer_is_a_reset_after_what_it_sent() {
     assert_eq!(reader.try_read(9).unwrap(), Some(Bytes::from_static(b"c")));
     assert_eq!(reader.try_read(9), Err(Reset));
 }
+
+#[test]
+fn a_breaker_resets_both_ends_and_knows_when_they_are_gone() {
+    let (writer, reader) = pipe();
+    let breaker = writer.breaker();
+    writer.write(Bytes::from_static(b"abc")).unwrap();
+    breaker.reset();
+    assert_eq!(writer.write(Bytes::from_static(b"d")), Err(Reset));
+    assert_eq!(reader.try_read(9).unwrap(), Some(Bytes::from_static(b"abc")));
+    assert_eq!(reader.try_read(9), Err(Reset));
+    assert!(!breaker.is_gone());
+    drop((writer, reader));
+    assert!(breaker.is_gone());
+}
+
+#[tokio::test]
+async fn a_writer_can_wait_for_its_reader_to_leave() {
+    let (writer, reader) = pipe();
+    let wait = std::future::poll_fn(|cx| writer.poll_closed(cx));
+    tokio::join!(wait, async move { drop(reader) });
+}
