@@ -34,6 +34,10 @@ pub struct Attributes {
     pub name: String,
     /// The URL's path.
     pub path: String,
+    /// The `fieldSelector` of a list, watch or deletecollection, as it stands in the request;
+    /// nodes may list Pods only by their own name. When it names one object
+    /// (`metadata.name=x`), `name` must hold it too.
+    pub field_selector: String,
 }
 
 /// Decides.
