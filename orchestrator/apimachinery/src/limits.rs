@@ -10,3 +10,17 @@ pub const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
 pub const DEPTH_MAX: usize = 128;
 /// Bytes of one YAML document.
 pub const YAML_DOCUMENT_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Bytes of a label or field selector; stops quadratic matching.
+pub const SELECTOR_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a label's value and of the name part of its key (upstream's 63).
+pub const LABEL_VALUE_BYTES_MAX: usize = 63;
+/// Duplicate or unknown fields that are told of one body; stops a hostile body from filling the reply.
+pub const FIELD_REPORTS_MAX: usize = 100;
+/// Depth of nested values in YAML, whose parser takes much stack for each level.
+pub const YAML_DEPTH_MAX: usize = 64;
+/// Parser events that aliases of one document may repeat; stops alias bombs.
+pub const YAML_ALIAS_EVENTS_MAX: usize = 100_000;
+/// YAML nodes of one document; stops memory from filling.
+pub const YAML_NODES_MAX: usize = 1_000_000;
+/// Bytes that the `copy` operations of one JSON patch may make (upstream's 3 MiB).
+pub const JSON_PATCH_COPY_BYTES_MAX: usize = 3 * 1024 * 1024;

@@ -24,7 +24,7 @@ pub enum FieldValidation {
 /// The built-in type of this name; panics never: an unknown name gives a schema that accepts anything.
 pub fn builtin(name: &str) -> Arc<Schema> {
     let _ = name;
-    todo!()
+    Arc::new(Schema {})
 }
 
 impl Schema {
