@@ -7,11 +7,14 @@
 //! No reply and no event shows a revision before it is durable.
 
 pub mod limits;
+mod redb_store;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::sync::Arc;
+
+pub use redb_store::{RedbOptions, RedbStore};
 
 /// A point in the history of all keys; 0 is before everything.
 pub type Revision = u64;
