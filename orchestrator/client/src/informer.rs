@@ -47,11 +47,13 @@ struct State<K> {
 pub struct Informer<K> {
     state: Arc<RwLock<State<K>>>,
     synced: watch::Receiver<bool>,
+    /// The newest resourceVersion that the cache shows.
+    seen: Arc<watch::Sender<u64>>,
 }
 
 impl<K> Clone for Informer<K> {
     fn clone(&self) -> Self {
-        Informer { state: self.state.clone(), synced: self.synced.clone() }
+        Informer { state: self.state.clone(), synced: self.synced.clone(), seen: self.seen.clone() }
     }
 }
 
@@ -141,7 +143,7 @@ where
 impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
     fn empty(synced: watch::Receiver<bool>) -> Self {
         let state = State { objects: BTreeMap::new(), indexes: HashMap::new(), listeners: Vec::new() };
-        Informer { state: Arc::new(RwLock::new(state)), synced }
+        Informer { state: Arc::new(RwLock::new(state)), synced, seen: Arc::new(watch::channel(0).0) }
     }
 
     /// An informer of fixed objects, for tests of what reads caches.
@@ -210,7 +212,9 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
                     let gone: Vec<Key> =
                         self.read(|s| s.objects.keys().filter(|k| !seen.contains(*k)).cloned().collect());
                     gone.iter().for_each(|key| self.remove(key));
-                    return Ok(list.metadata.resource_version.unwrap_or_default());
+                    let version = list.metadata.resource_version.unwrap_or_default();
+                    self.saw(&version);
+                    return Ok(version);
                 }
             }
         }
@@ -225,12 +229,17 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     version = object.meta().resource_version.clone().unwrap_or(version);
                     self.apply(Arc::new(object));
+                    self.saw(&version);
                 }
                 WatchEvent::Deleted(object) => {
                     version = object.meta().resource_version.clone().unwrap_or(version);
                     self.remove(&Key::of(&object));
+                    self.saw(&version);
                 }
-                WatchEvent::Bookmark(bookmark) => version = bookmark.metadata.resource_version,
+                WatchEvent::Bookmark(bookmark) => {
+                    version = bookmark.metadata.resource_version;
+                    self.saw(&version);
+                }
                 WatchEvent::Error(status) if status.code == 410 => {
                     debug!(%version, "revision is compacted, listing again");
                     return Ok(None);
@@ -239,6 +248,33 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
             }
         }
         Ok(Some(version))
+    }
+
+    fn saw(&self, version: &str) {
+        if let Ok(version) = version.parse::<u64>() {
+            self.seen.send_if_modified(|seen| {
+                let newer = version > *seen;
+                *seen = version.max(*seen);
+                newer
+            });
+        }
+    }
+
+    /// Completes once the cache shows `version`, the resourceVersion of a write to an object of
+    /// this kind. (The cluster has one revision counter, so versions compare as numbers.)
+    pub async fn caught_up(&self, version: u64) {
+        let mut seen = self.seen.subscribe();
+        // The sender lives as long as this handle, so that waiting cannot fail.
+        let _ = seen.wait_for(|seen| *seen >= version).await;
+    }
+
+    /// Completes once `holds`, which reads this cache and is asked again after each change.
+    pub async fn until(&self, holds: impl Fn() -> bool) {
+        let mut seen = self.seen.subscribe();
+        while !holds() {
+            // As above: the sender lives as long as this handle.
+            let _ = seen.changed().await;
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&State<K>) -> T) -> T {

@@ -1,0 +1,197 @@
+//! Garbage collector: what belongs to somebody goes with them.
+//!
+//! Source: Kubernetes, "Garbage Collection", "Owners and Dependents", "Use Cascading Deletion".
+//!
+//! It follows the metadata of every kind (Events excepted) and keeps who owns whom by uid.
+
+mod graph;
+
+use crate::limits::WORKERS;
+use crate::plan::{Verb as How, Write};
+use graph::{Decision, Graph, Node};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::{Client, ResourceExt};
+use orchestrator_apimachinery::{Catalog, Kind, Scope, kind::Verb};
+use orchestrator_client::informer::Filter;
+use orchestrator_client::{Informer, WorkQueue};
+use runtime_base::{Tasks, error};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{debug, warn};
+
+/// The name of its ServiceAccount.
+pub const NAME: &str = "generic-garbage-collector";
+
+struct Collector {
+    graph: Arc<Mutex<Graph>>,
+    queue: WorkQueue<String>,
+    client: Client,
+    informers: Vec<Informer<PartialObjectMeta<DynamicObject>>>,
+    /// The URL of an object's collection by apiVersion and kind.
+    kinds: HashMap<(String, String), (String, Scope, String)>,
+}
+
+fn followed(kind: &Kind) -> bool {
+    let verbs = [Verb::List, Verb::Watch, Verb::Delete];
+    verbs.iter().all(|verb| kind.verbs.contains(verb)) && kind.plural != "events"
+}
+
+/// Starts the collector; it ends with `tasks`.
+pub fn start(catalog: &Catalog, shared: &Client, client: Client, tasks: &Tasks) {
+    let graph = Arc::new(Mutex::new(Graph::default()));
+    let queue: WorkQueue<String> = WorkQueue::default();
+    let mut informers = Vec::new();
+    let mut kinds = HashMap::new();
+    for kind in catalog.all().iter().filter(|kind| followed(kind)) {
+        let gvk = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
+        let api: Api<DynamicObject> =
+            Api::all_with(shared.clone(), &ApiResource::from_gvk_with_plural(&gvk, &kind.plural));
+        let informer = Informer::start_metadata(api, Filter::default(), tasks);
+        let (graph, queue, kind_name) = (graph.clone(), queue.clone(), (kind.api_version(), kind.kind.to_string()));
+        let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
+        kinds.insert(kind_name.clone(), (format!("{root}/{}", kind.version), kind.scope, kind.plural.to_string()));
+        informer.on_change(move |old, new| {
+            let mut graph = graph.lock().unwrap_or_else(PoisonError::into_inner);
+            let woken = match (old, new) {
+                (old, Some(new)) => {
+                    let replaced = old.and_then(|old| old.uid()).filter(|uid| Some(uid) != new.uid().as_ref());
+                    let mut woken = replaced.map(|uid| graph.remove(&uid)).unwrap_or_default();
+                    woken.extend(graph.put(Node::of(&kind_name, &new.metadata)));
+                    woken
+                }
+                (Some(old), None) => graph.remove(&old.uid().unwrap_or_default()),
+                (None, None) => Vec::new(),
+            };
+            drop(graph);
+            woken.into_iter().for_each(|uid| queue.add(uid));
+        });
+        informers.push(informer);
+    }
+    let collector = Arc::new(Collector { graph, queue, client, informers, kinds });
+    for _ in 0..WORKERS {
+        tasks.spawn(NAME, collector.clone().work());
+    }
+}
+
+impl Collector {
+    async fn work(self: Arc<Self>) {
+        for informer in &self.informers {
+            informer.synced().await;
+        }
+        loop {
+            let uid = self.queue.next().await;
+            match self.collect(&uid).await {
+                Ok(()) => self.queue.done(&uid),
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    self.queue.failed(&uid);
+                }
+                Err(failure) => {
+                    let retry_in = self.queue.failed(&uid);
+                    warn!(uid, error = error::chain(&failure), ?retry_in, "garbage collection failed");
+                }
+            }
+        }
+    }
+
+    fn url(&self, node: &Node) -> Option<String> {
+        let (root, scope, plural) = self.kinds.get(&node.kind)?;
+        Some(match scope {
+            Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, node.name),
+            Scope::Cluster => format!("{root}/{plural}/{}", node.name),
+        })
+    }
+
+    async fn send(&self, verb: How, path: String, body: Value) -> kube::Result<()> {
+        let write = Write { verb, resource: "", path, body, object: Default::default(), tell: None };
+        match crate::driver::send(&self.client, &write).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at one object and does what the graph decides.
+    async fn collect(&self, uid: &str) -> kube::Result<()> {
+        let decision = self.graph.lock().unwrap_or_else(PoisonError::into_inner).decide(uid);
+        let Some((node, decision)) = decision else { return Ok(()) };
+        let Some(url) = self.url(&node) else { return Ok(()) };
+        debug!(object = url, ?decision, "collect");
+        match decision {
+            Decision::Keep => Ok(()),
+            Decision::DeleteDependents(dependents) => {
+                for dependent in dependents {
+                    let policy = if dependent.blocks(&node.uid) { "Foreground" } else { "Background" };
+                    self.delete(&dependent, policy).await?;
+                }
+                Ok(())
+            }
+            Decision::ReleaseDependents(dependents) => {
+                for dependent in dependents {
+                    let owners =
+                        dependent.owners.iter().filter(|owner| owner.uid != node.uid).cloned().collect::<Vec<_>>();
+                    let Some(url) = self.url(&dependent) else { continue };
+                    let body = json!({"metadata": {"uid": dependent.uid, "ownerReferences": owners}});
+                    self.send(How::Patch, url, body).await?;
+                }
+                self.drop_finalizer(&node, url, "orphan").await
+            }
+            Decision::Release(finalizer) => self.drop_finalizer(&node, url, finalizer).await,
+            Decision::CheckOwners(absent) => self.check_owners(&node, &absent).await,
+        }
+    }
+
+    async fn delete(&self, node: &Node, policy: &str) -> kube::Result<()> {
+        let Some(url) = self.url(node) else { return Ok(()) };
+        let body = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": node.uid}, "propagationPolicy": policy,
+        });
+        self.send(How::Delete, url, body).await
+    }
+
+    async fn drop_finalizer(&self, node: &Node, url: String, finalizer: &str) -> kube::Result<()> {
+        let left: Vec<&String> = node.finalizers.iter().filter(|name| *name != finalizer).collect();
+        let body = json!({"metadata": {"uid": node.uid, "resourceVersion": node.version, "finalizers": left}});
+        self.send(How::Patch, url, body).await
+    }
+
+    /// Asks the server whether owners that the graph does not know are really gone, since a
+    /// cache may be behind; deletes the object when all are.
+    async fn check_owners(&self, node: &Node, absent: &[String]) -> kube::Result<()> {
+        let mut gone = Vec::new();
+        for owner in &node.owners {
+            if !absent.contains(&owner.uid) {
+                continue;
+            }
+            let Some((root, scope, plural)) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
+                // An owner of a kind that is not served proves nothing.
+                continue;
+            };
+            let url = match scope {
+                Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, owner.name),
+                Scope::Cluster => format!("{root}/{plural}/{}", owner.name),
+            };
+            let request = http::Request::get(&url).body(Vec::new()).map_err(kube::Error::HttpError)?;
+            match self.client.request::<Value>(request).await {
+                Ok(found) if found["metadata"]["uid"] == json!(owner.uid) => {}
+                Ok(_) => gone.push(owner.uid.clone()),
+                Err(kube::Error::Api(status)) if status.code == 404 => gone.push(owner.uid.clone()),
+                Err(error) => return Err(error),
+            }
+        }
+        if gone.len() == node.owners.len() {
+            self.delete(node, "Background").await
+        } else if gone.is_empty() {
+            Ok(())
+        } else {
+            let Some(url) = self.url(node) else { return Ok(()) };
+            let owners: Vec<_> = node.owners.iter().filter(|owner| !gone.contains(&owner.uid)).collect();
+            let body =
+                json!({"metadata": {"uid": node.uid, "resourceVersion": node.version, "ownerReferences": owners}});
+            self.send(How::Patch, url, body).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
