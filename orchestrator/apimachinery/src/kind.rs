@@ -71,6 +71,8 @@ pub struct Column {
 /// They see an object as JSON that already fits the kind's schema.
 #[derive(Clone)]
 pub struct Strategy {
+    /// What is wrong with a name; the flag says that it is a `generateName`, to which more is added.
+    pub name: fn(name: &str, is_prefix: bool) -> Vec<String>,
     /// Fills in defaults (upstream's `SetDefaults_*`); idempotent.
     pub default: fn(&mut Value),
     /// Clears what a client may not set at creation (status), sets `generation` where the kind has one.
@@ -78,7 +80,7 @@ pub struct Strategy {
     /// Restores what an update of the main resource may not change (status) from `old`, and
     /// raises `metadata.generation` when the spec changed. Arguments: new, old.
     pub prepare_update: fn(&mut Value, &Value),
-    /// The same for the status subresource: everything but status comes from `old`.
+    /// The same for the status subresource: spec and the like come from `old`. Arguments: new, old.
     pub prepare_status_update: fn(&mut Value, &Value),
     /// Rules of a new object, beside those of metadata and schema.
     pub validate: fn(&Value, &mut Errors),
@@ -95,9 +97,10 @@ pub struct Strategy {
 }
 
 impl Default for Strategy {
-    /// Does nothing; the cells are those of "Name" and "Created At".
+    /// Names are DNS subdomains and nothing else is asked; the cells are those of "Name" and "Created At".
     fn default() -> Self {
         Strategy {
+            name: |name, is_prefix| crate::kinds::names::of_prefix(crate::kinds::names::dns_subdomain, name, is_prefix),
             default: |_| {},
             prepare_create: |_| {},
             prepare_update: |_, _| {},

@@ -12,19 +12,25 @@ pub mod config_map;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod event;
+pub mod fields;
 pub mod job;
 pub mod lease;
+pub mod metadata;
+pub mod names;
 pub mod namespace;
 pub mod node;
 pub mod pod;
+pub mod pod_spec;
 pub mod priority_class;
 pub mod rbac;
 pub mod replica_set;
 pub mod reviews;
 pub mod runtime_class;
 pub mod secret;
+pub mod selector;
 pub mod service;
 pub mod service_account;
+pub mod state;
 
 /// Every built-in kind that is served.
 pub fn builtin() -> Vec<Kind> {

@@ -1,7 +1,11 @@
 //! Deployment.
 
-use super::{AGE, NAME, columns, namespaced, scale, status, texts};
-use crate::kind::Kind;
+use super::fields::{default, default_text, int, object_or_new, text};
+use super::metadata::immutable;
+use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, replica_set, scale, state, status, texts};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy};
+use serde_json::Value;
 
 /// The row of Deployment.
 pub fn kind() -> Kind {
@@ -19,6 +23,119 @@ pub fn kind() -> Kind {
             ("Images", "string", 1, "Images of the template's containers."),
             ("Selector", "string", 1, "The labels of its Pods."),
         ]),
+        strategy: strategy(),
         ..namespaced("apps", "Deployment", "deployments")
     }
 }
+
+fn strategy() -> Strategy {
+    Strategy {
+        default: fill,
+        prepare_create: state::create,
+        prepare_update,
+        prepare_status_update: state::update_status,
+        validate,
+        validate_update,
+        warnings: replica_set::template_warnings,
+        cells: row,
+        ..Strategy::default()
+    }
+}
+
+fn fill(object: &mut Value) {
+    pod_spec::default_template(object);
+    let spec = object_or_new(object, "spec");
+    default(spec, "replicas", 1);
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "progressDeadlineSeconds", 600);
+    let strategy = object_or_new(spec, "strategy");
+    default_text(strategy, "type", "RollingUpdate");
+    if text(strategy, "type") == "RollingUpdate" {
+        let update = object_or_new(strategy, "rollingUpdate");
+        default(update, "maxUnavailable", "25%");
+        default(update, "maxSurge", "25%");
+    }
+}
+
+/// Unlike other kinds', a Deployment's generation counts changes of its annotations too.
+fn prepare_update(object: &mut Value, old: &Value) {
+    state::update(object, old);
+    if object["metadata"]["annotations"] != old["metadata"]["annotations"] {
+        object["metadata"]["generation"] = (int(&old["metadata"], "generation").unwrap_or(0) + 1).into();
+    }
+}
+
+fn validate(object: &Value, errors: &mut Errors) {
+    let (spec, path) = (&object["spec"], Path::new("spec"));
+    replica_set::validate_spec(spec, &path, errors);
+    validate_strategy(&spec["strategy"], &path.child("strategy"), errors);
+    replica_set::not_negative(spec, &["revisionHistoryLimit", "progressDeadlineSeconds"], &path, errors);
+    let (deadline, ready) = (int(spec, "progressDeadlineSeconds"), int(spec, "minReadySeconds").unwrap_or(0));
+    if let Some(seconds) = deadline.filter(|seconds| *seconds <= ready) {
+        errors.invalid(&path.child("progressDeadlineSeconds"), seconds, "must be greater than minReadySeconds");
+    }
+}
+
+fn validate_strategy(strategy: &Value, path: &Path, errors: &mut Errors) {
+    let update = &strategy["rollingUpdate"];
+    match text(strategy, "type") {
+        "RollingUpdate" => validate_rolling_update(update, &path.child("rollingUpdate"), errors),
+        "Recreate" if !update.is_null() => {
+            let wrong = "may not be specified when strategy `type` is 'Recreate'";
+            errors.forbidden(&path.child("rollingUpdate"), wrong);
+        }
+        "Recreate" => {}
+        other => errors.not_supported(&path.child("type"), other, &["Recreate", "RollingUpdate"]),
+    }
+}
+
+fn validate_rolling_update(update: &Value, path: &Path, errors: &mut Errors) {
+    for field in ["maxUnavailable", "maxSurge"] {
+        let (amount, path) = (&update[field], path.child(field));
+        match amount {
+            Value::String(share) => {
+                for wrong in names::percent(share) {
+                    errors.invalid(&path, amount, &wrong);
+                }
+            }
+            other if other.as_i64().unwrap_or(0) < 0 => {
+                errors.invalid(&path, amount, "must be greater than or equal to 0");
+            }
+            _ => {}
+        }
+    }
+    let number = |field: &str| match &update[field] {
+        Value::String(share) => share.strip_suffix('%').and_then(|share| share.parse::<i64>().ok()),
+        other => Some(other.as_i64().unwrap_or(0)),
+    };
+    let path = path.child("maxUnavailable");
+    if number("maxUnavailable") == Some(0) && number("maxSurge") == Some(0) {
+        errors.invalid(&path, &update["maxUnavailable"], "may not be 0 when `maxSurge` is 0");
+    }
+    if update["maxUnavailable"].is_string() && number("maxUnavailable").is_some_and(|share| share > 100) {
+        errors.invalid(&path, &update["maxUnavailable"], "must not be greater than 100%");
+    }
+}
+
+fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
+    let path = Path::new("spec").child("selector");
+    immutable(&object["spec"]["selector"], &old["spec"]["selector"], &path, errors);
+}
+
+fn row(object: &Value, now: i64) -> Vec<Value> {
+    let status = &object["status"];
+    let wanted = int(&object["spec"], "replicas").unwrap_or(0);
+    let ready = int(status, "readyReplicas").unwrap_or(0);
+    let mut row = vec![
+        cells::name(object),
+        format!("{ready}/{wanted}").into(),
+        cells::number(&status["updatedReplicas"]),
+        cells::number(&status["availableReplicas"]),
+        cells::age(object, now),
+    ];
+    row.extend(cells::template(object));
+    row
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,13 @@
 //! Job.
 
-use super::{AGE, NAME, columns, namespaced, status, texts};
-use crate::kind::Kind;
+use super::fields::{default, default_text, entries, int, is_true, object_or_new, text};
+use super::metadata::immutable;
+use super::replica_set::{not_negative, template_warnings};
+use super::{AGE, NAME, cells, columns, namespaced, pod_spec, selector, state, status, texts};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy};
+use crate::table::human_duration;
+use serde_json::Value;
 
 /// The row of Job.
 pub fn kind() -> Kind {
@@ -19,6 +25,221 @@ pub fn kind() -> Kind {
             ("Images", "string", 1, "Images of the template's containers."),
             ("Selector", "string", 1, "The labels of its Pods."),
         ]),
+        strategy: strategy(),
         ..namespaced("batch", "Job", "jobs")
     }
 }
+
+/// Pods that an indexed Job may run at once.
+const INDEXED_PARALLELISM_MAX: i64 = 100_000;
+/// The label that ties a Pod to its Job.
+const UID_LABEL: &str = "batch.kubernetes.io/controller-uid";
+/// Its older name.
+const OLD_UID_LABEL: &str = "controller-uid";
+const NAME_LABEL: &str = "batch.kubernetes.io/job-name";
+const OLD_NAME_LABEL: &str = "job-name";
+
+fn strategy() -> Strategy {
+    Strategy {
+        default: fill,
+        prepare_create,
+        prepare_update: state::update,
+        prepare_status_update: state::update_status,
+        validate,
+        validate_update,
+        warnings: template_warnings,
+        cells: row,
+        field_text,
+        ..Strategy::default()
+    }
+}
+
+fn fill(object: &mut Value) {
+    pod_spec::default_template(object);
+    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    if entries(&object["metadata"], "labels").next().is_none() && labels.is_object() {
+        object["metadata"]["labels"] = labels;
+    }
+    let spec = object_or_new(object, "spec");
+    if spec["completions"].is_null() && spec["parallelism"].is_null() {
+        spec["completions"] = 1.into();
+    }
+    default(spec, "parallelism", 1);
+    let limit = if spec["backoffLimitPerIndex"].is_null() { 6 } else { i64::from(i32::MAX) };
+    default(spec, "backoffLimit", limit);
+    default_text(spec, "completionMode", "NonIndexed");
+    default(spec, "suspend", false);
+    let replacement = if spec["podFailurePolicy"].is_null() { "TerminatingOrFailed" } else { "Failed" };
+    default_text(spec, "podReplacementPolicy", replacement);
+    if let Some(rules) = spec.pointer_mut("/podFailurePolicy/rules").and_then(Value::as_array_mut) {
+        for condition in rules.iter_mut().flat_map(|rule| super::fields::list_mut(rule, "onPodConditions")) {
+            default_text(condition, "status", "True");
+        }
+    }
+}
+
+/// Gives the Job a selector of its own, so that no other Pods are taken for its Pods.
+fn prepare_create(object: &mut Value) {
+    state::create(object);
+    let (name, uid) = (object["metadata"]["name"].clone(), object["metadata"]["uid"].clone());
+    let spec = object_or_new(object, "spec");
+    if is_true(spec, "manualSelector") {
+        return;
+    }
+    let labels = object_or_new(object_or_new(object_or_new(spec, "template"), "metadata"), "labels");
+    let own = [(UID_LABEL, &uid), (OLD_UID_LABEL, &uid), (NAME_LABEL, &name), (OLD_NAME_LABEL, &name)];
+    for (label, value) in own {
+        default(labels, label, value.clone());
+    }
+    default(object_or_new(object_or_new(spec, "selector"), "matchLabels"), UID_LABEL, uid);
+}
+
+fn validate(object: &Value, errors: &mut Errors) {
+    let (spec, path) = (&object["spec"], Path::new("spec"));
+    validate_own_selector(object, &path, errors);
+    let numbers = [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    ];
+    not_negative(spec, &numbers, &path, errors);
+    match spec["selector"].is_null() {
+        true => errors.required(&path.child("selector"), ""),
+        false => selector::validate(&spec["selector"], &path.child("selector"), errors),
+    }
+    validate_completion(spec, &path, errors);
+    let (template, at) = (&spec["template"], path.child("template"));
+    pod_spec::validate_template(template, &at, errors);
+    let at = at.child("spec").child("restartPolicy");
+    match text(&template["spec"], "restartPolicy") {
+        "Always" => errors.required(&at, "valid values: \"OnFailure\", \"Never\""),
+        "OnFailure" if !spec["podFailurePolicy"].is_null() => {
+            errors.invalid(&at, "OnFailure", "only \"Never\" is supported when podFailurePolicy is specified");
+        }
+        "" | "OnFailure" | "Never" => {}
+        other => errors.not_supported(&at, other, &["OnFailure", "Never"]),
+    }
+    if spec["selector"].is_object() && selector::misses_template(spec) {
+        let at = path.child("template").child("metadata").child("labels");
+        errors.invalid(&at, &template["metadata"]["labels"], "`selector` does not match template `labels`");
+    }
+}
+
+/// Checks that the selector is the one made at creation.
+fn validate_own_selector(object: &Value, path: &Path, errors: &mut Errors) {
+    let spec = &object["spec"];
+    if is_true(spec, "manualSelector") || spec["selector"].is_null() {
+        return;
+    }
+    let (uid, labels) = (crate::meta::uid(object), &spec["template"]["metadata"]["labels"]);
+    let at = path.child("template").child("metadata").child("labels");
+    for (label, expected) in [(OLD_UID_LABEL, uid), (OLD_NAME_LABEL, crate::meta::name(object))] {
+        match labels[label].as_str() {
+            None => errors.required(&at.key(label), &format!("must be '{expected}'")),
+            Some(value) if value != expected => {
+                errors.invalid(&at.key(label), labels, &format!("must be '{expected}'"));
+            }
+            Some(_) => {}
+        }
+    }
+    let selected = &spec["selector"]["matchLabels"];
+    if [UID_LABEL, OLD_UID_LABEL].into_iter().all(|label| text(selected, label) != uid) {
+        errors.invalid(&path.child("selector"), &spec["selector"], "`selector` not auto-generated");
+    }
+}
+
+fn validate_completion(spec: &Value, path: &Path, errors: &mut Errors) {
+    match text(spec, "completionMode") {
+        "" | "NonIndexed" => {
+            for field in ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] {
+                if !spec[field].is_null() {
+                    errors.invalid(&path.child(field), &spec[field], "requires indexed completion mode");
+                }
+            }
+        }
+        "Indexed" => {
+            if spec["completions"].is_null() {
+                errors.required(&path.child("completions"), "when completion mode is Indexed");
+            }
+            let parallelism = int(spec, "parallelism").unwrap_or(0);
+            if parallelism > INDEXED_PARALLELISM_MAX {
+                let wrong =
+                    format!("must be less than or equal to {INDEXED_PARALLELISM_MAX} when completion mode is Indexed");
+                errors.invalid(&path.child("parallelism"), parallelism, &wrong);
+            }
+        }
+        other => errors.not_supported(&path.child("completionMode"), other, &["Indexed", "NonIndexed"]),
+    }
+    let replacement = text(spec, "podReplacementPolicy");
+    if !["", "Failed", "TerminatingOrFailed"].contains(&replacement) {
+        errors.not_supported(&path.child("podReplacementPolicy"), replacement, &["Failed", "TerminatingOrFailed"]);
+    }
+}
+
+fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
+    let (new, before, path) = (&object["spec"], &old["spec"], Path::new("spec"));
+    let resized = text(new, "completionMode") == "Indexed" && new["completions"] == new["parallelism"];
+    if !resized {
+        immutable(&new["completions"], &before["completions"], &path.child("completions"), errors);
+    }
+    for field in
+        ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
+    {
+        immutable(&new[field], &before[field], &path.child(field), errors);
+    }
+    let (mut template, kept) = (new["template"].clone(), &before["template"]);
+    // Before a suspended Job starts, a queue may still decide where its Pods go.
+    if is_true(before, "suspend") && old["status"]["startTime"].is_null() {
+        for field in ["nodeSelector", "tolerations", "affinity", "schedulingGates"] {
+            super::fields::copy(&mut template["spec"], &kept["spec"], field);
+        }
+        for field in ["labels", "annotations"] {
+            super::fields::copy(&mut template["metadata"], &kept["metadata"], field);
+        }
+    }
+    immutable(&template, kept, &path.child("template"), errors);
+}
+
+fn field_text(object: &Value, path: &str) -> Option<String> {
+    (path == "status.successful").then(|| int(&object["status"], "succeeded").unwrap_or(0).to_string())
+}
+
+fn progress(object: &Value) -> &'static str {
+    let is = |condition| cells::condition_is_true(object, condition);
+    match () {
+        () if is("Complete") => "Complete",
+        () if is("Failed") => "Failed",
+        () if crate::meta::is_deleting(object) => "Terminating",
+        () if is("Suspended") => "Suspended",
+        () if is("FailureTarget") => "FailureTarget",
+        () => "Running",
+    }
+}
+
+fn row(object: &Value, now: i64) -> Vec<Value> {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let succeeded = int(status, "succeeded").unwrap_or(0);
+    let completions = match (int(spec, "completions"), int(spec, "parallelism").unwrap_or(0)) {
+        (Some(wanted), _) => format!("{succeeded}/{wanted}"),
+        (None, parallelism @ 2..) => format!("{succeeded}/1 of {parallelism}"),
+        (None, _) => format!("{succeeded}/1"),
+    };
+    let duration = cells::seconds(&status["startTime"])
+        .map(|start| human_duration(cells::seconds(&status["completionTime"]).unwrap_or(now) - start));
+    let mut row = vec![
+        cells::name(object),
+        progress(object).into(),
+        completions.into(),
+        duration.unwrap_or_default().into(),
+        cells::age(object, now),
+    ];
+    row.extend(cells::template(object));
+    row
+}
+
+#[cfg(test)]
+mod tests;

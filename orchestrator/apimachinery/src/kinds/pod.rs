@@ -1,7 +1,13 @@
 //! Pod.
 
-use super::{AGE, NAME, columns, namespaced, status, subresource, subresource_of, texts};
-use crate::kind::{Kind, Verb};
+use super::fields::{copy, int, is_true, list, object_or_new, text};
+use super::{AGE, NAME, columns, names, namespaced, pod_spec, state, status, subresource, subresource_of, texts};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy, Verb};
+use serde_json::{Value, json};
+
+mod row;
+mod update;
 
 /// The row of Pod.
 pub fn kind() -> Kind {
@@ -36,6 +42,78 @@ pub fn kind() -> Kind {
             ("Nominated Node", "string", 1, "The node where room is being made for it."),
             ("Readiness Gates", "string", 1, "Conditions that its readiness waits for, true ones of all."),
         ]),
+        strategy: strategy(),
         ..namespaced("", "Pod", "pods")
     }
 }
+
+fn strategy() -> Strategy {
+    Strategy {
+        default: |object| pod_spec::default_of_pod(object_or_new(object, "spec")),
+        prepare_create,
+        prepare_update: state::update,
+        prepare_status_update,
+        validate,
+        validate_update: update::validate,
+        grace_seconds,
+        warnings,
+        cells: row::cells,
+        field_text,
+        ..Strategy::default()
+    }
+}
+
+fn prepare_create(object: &mut Value) {
+    state::create(object);
+    object["status"] = json!({"phase": "Pending", "qosClass": pod_spec::qos_class(&object["spec"])});
+    if !list(&object["spec"], "schedulingGates").is_empty() {
+        object["status"]["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastProbeTime": null, "lastTransitionTime": null,
+        }]);
+    }
+}
+
+fn prepare_status_update(object: &mut Value, old: &Value) {
+    state::update_status(object, old);
+    if object["status"].is_object() {
+        copy(&mut object["status"], &old["status"], "qosClass");
+    }
+}
+
+fn validate(object: &Value, errors: &mut Errors) {
+    let path = Path::new("spec");
+    pod_spec::validate(&object["spec"], &path, errors);
+    if !list(&object["spec"], "ephemeralContainers").is_empty() {
+        errors.forbidden(&path.child("ephemeralContainers"), "cannot be set on create");
+    }
+}
+
+/// Nothing to wait for when no node has the Pod or it is done; a negative period means one second.
+fn grace_seconds(object: &Value) -> Option<i64> {
+    let done = ["Succeeded", "Failed"].contains(&text(&object["status"], "phase"));
+    if done || text(&object["spec"], "nodeName").is_empty() {
+        return Some(0);
+    }
+    let seconds = int(&object["spec"], "terminationGracePeriodSeconds").unwrap_or(30);
+    Some(if seconds < 0 { 1 } else { seconds })
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let mut warnings = pod_spec::warnings(&object["spec"], &Path::new("spec"));
+    let wrong = names::dns_label(crate::meta::name(object));
+    if !wrong.is_empty() {
+        let why =
+            "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+        warnings.push(format!("metadata.name: {why}: [{}]", wrong.join(" ")));
+    }
+    warnings
+}
+
+fn field_text(object: &Value, path: &str) -> Option<String> {
+    (path == "spec.hostNetwork").then(|| is_true(&object["spec"], "hostNetwork").to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! ReplicaSet.
 
-use super::{AGE, NAME, columns, namespaced, scale, status, texts};
-use crate::kind::Kind;
+use super::fields::{default, int, object_or_new, text};
+use super::metadata::immutable;
+use super::{AGE, NAME, cells, columns, namespaced, pod_spec, scale, selector, state, status, texts};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy};
+use serde_json::Value;
 
 /// The row of ReplicaSet.
 pub fn kind() -> Kind {
@@ -20,6 +24,83 @@ pub fn kind() -> Kind {
             ("Images", "string", 1, "Images of the template's containers."),
             ("Selector", "string", 1, "The labels of its Pods."),
         ]),
+        strategy: strategy(),
         ..namespaced("apps", "ReplicaSet", "replicasets")
     }
 }
+
+fn strategy() -> Strategy {
+    Strategy {
+        default: fill,
+        prepare_create: state::create,
+        prepare_update: state::update,
+        prepare_status_update: state::update_status,
+        validate: |object, errors| validate_spec(&object["spec"], &Path::new("spec"), errors),
+        validate_update,
+        warnings: template_warnings,
+        cells: row,
+        field_text,
+        ..Strategy::default()
+    }
+}
+
+fn fill(object: &mut Value) {
+    pod_spec::default_template(object);
+    default(object_or_new(object, "spec"), "replicas", 1);
+}
+
+/// What the specs of ReplicaSet and Deployment have in common.
+pub(super) fn validate_spec(spec: &Value, path: &Path, errors: &mut Errors) {
+    not_negative(spec, &["replicas", "minReadySeconds"], path, errors);
+    selector::validate_with_template(spec, path, errors);
+    let (template, path) = (&spec["template"], path.child("template"));
+    pod_spec::validate_template(template, &path, errors);
+    let (policy, path) = (text(&template["spec"], "restartPolicy"), path.child("spec"));
+    if !policy.is_empty() && policy != "Always" {
+        errors.not_supported(&path.child("restartPolicy"), policy, &["Always"]);
+    }
+    if !template["spec"]["activeDeadlineSeconds"].is_null() {
+        let wrong = "activeDeadlineSeconds in ReplicaSet is not Supported";
+        errors.forbidden(&path.child("activeDeadlineSeconds"), wrong);
+    }
+}
+
+/// Refuses numbers below nought.
+pub(super) fn not_negative(value: &Value, fields: &[&str], path: &Path, errors: &mut Errors) {
+    for field in fields {
+        if let Some(number) = int(value, field).filter(|number| *number < 0) {
+            errors.invalid(&path.child(field), number, "must be greater than or equal to 0");
+        }
+    }
+}
+
+/// The warnings of `spec.template`.
+pub(super) fn template_warnings(object: &Value) -> Vec<String> {
+    let path = Path::new("spec").child("template").child("spec");
+    pod_spec::warnings(&object["spec"]["template"]["spec"], &path)
+}
+
+fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
+    let path = Path::new("spec").child("selector");
+    immutable(&object["spec"]["selector"], &old["spec"]["selector"], &path, errors);
+}
+
+fn field_text(object: &Value, path: &str) -> Option<String> {
+    (path == "status.replicas").then(|| int(&object["status"], "replicas").unwrap_or(0).to_string())
+}
+
+fn row(object: &Value, now: i64) -> Vec<Value> {
+    let status = &object["status"];
+    let mut row = vec![
+        cells::name(object),
+        cells::number(&object["spec"]["replicas"]),
+        cells::number(&status["replicas"]),
+        cells::number(&status["readyReplicas"]),
+        cells::age(object, now),
+    ];
+    row.extend(cells::template(object));
+    row
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,14 @@
 //! Secret.
 
-use super::{AGE, NAME, columns, namespaced, texts};
-use crate::kind::Kind;
+use super::config_map::{DATA_BYTES_MAX, stays_as_it_is, validate_encoded};
+use super::fields::{default_text, entries, object_or_new, remove, text};
+use super::metadata::immutable;
+use super::{AGE, NAME, cells, columns, namespaced, texts};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
 /// The row of Secret.
 pub fn kind() -> Kind {
@@ -13,6 +20,78 @@ pub fn kind() -> Kind {
             ("Data", "string", 0, "How many entries it holds."),
             AGE,
         ]),
+        strategy: strategy(),
         ..namespaced("", "Secret", "secrets")
     }
 }
+
+fn strategy() -> Strategy {
+    Strategy { default, validate, validate_update, cells: row, ..Strategy::default() }
+}
+
+fn default(object: &mut Value) {
+    default_text(object, "type", "Opaque");
+    let plain: Vec<(String, String)> = entries(object, "stringData")
+        .map(|(key, value)| (key.clone(), BASE64_STANDARD.encode(value.as_str().unwrap_or(""))))
+        .collect();
+    remove(object, "stringData");
+    if plain.is_empty() {
+        return;
+    }
+    let data = object_or_new(object, "data");
+    for (key, encoded) in plain {
+        data[key] = encoded.into();
+    }
+}
+
+/// What a Secret of a known type has to hold.
+fn required_keys(type_: &str) -> &'static [&'static str] {
+    match type_ {
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        _ => &[],
+    }
+}
+
+fn validate(object: &Value, errors: &mut Errors) {
+    let path = Path::new("data");
+    if validate_encoded(object, "data", errors) > DATA_BYTES_MAX {
+        errors.too_long(&path, DATA_BYTES_MAX);
+    }
+    let (type_, data) = (text(object, "type"), &object["data"]);
+    for key in required_keys(type_) {
+        match data.get(*key).and_then(Value::as_str) {
+            None => errors.required(&path.key(key), ""),
+            Some(encoded) if key.starts_with(".docker") => {
+                let decoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
+                if let Err(wrong) = serde_json::from_slice::<Value>(&decoded) {
+                    errors.invalid(&path.key(key), "<secret contents redacted>", &wrong.to_string());
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    if type_ == "kubernetes.io/basic-auth" && data.get("username").is_none() && data.get("password").is_none() {
+        errors.required(&path.key("username"), "");
+        errors.required(&path.key("password"), "");
+    }
+    const OWNER: &str = "kubernetes.io/service-account.name";
+    if type_ == "kubernetes.io/service-account-token" && text(&object["metadata"]["annotations"], OWNER).is_empty() {
+        errors.required(&Path::new("metadata").child("annotations").key(OWNER), "");
+    }
+}
+
+fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
+    immutable(&object["type"], &old["type"], &Path::new("type"), errors);
+    stays_as_it_is(object, old, &["data"], errors);
+}
+
+fn row(object: &Value, now: i64) -> Vec<Value> {
+    let count = entries(object, "data").count();
+    vec![cells::name(object), text(object, "type").into(), count.into(), cells::age(object, now)]
+}
+
+#[cfg(test)]
+mod tests;

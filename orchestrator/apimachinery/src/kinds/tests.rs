@@ -47,3 +47,11 @@ fn the_table_lists_what_kubectl_api_resources_shows() {
     "#]]
     .assert_eq(&lines);
 }
+
+#[test]
+fn every_kind_has_as_many_cells_as_columns() {
+    for kind in Catalog::builtin().all() {
+        let object = serde_json::json!({"metadata": {"name": "x", "creationTimestamp": "2026-01-01T00:00:00Z"}});
+        assert_eq!((kind.strategy.cells)(&object, 1_800_000_000).len(), kind.columns.len(), "{kind:?}");
+    }
+}

@@ -1,0 +1,249 @@
+//! `PodSpec` and `PodTemplateSpec`: defaults and rules shared by Pods and everything that makes Pods.
+//!
+//! Follows upstream's `SetDefaults_PodSpec` and `ValidatePodSpec`.
+
+use super::fields::{entries, indexed, int, list, object_or_new, text};
+use super::{metadata, names};
+use crate::field::{Errors, Path};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+mod container;
+mod defaults;
+mod environment;
+mod placement;
+mod probe;
+pub mod resources;
+mod security;
+mod volume;
+
+pub use defaults::{default, default_of_pod};
+pub use placement::validate_tolerations;
+pub use probe::validate_port;
+
+/// The three lists of containers of a PodSpec.
+pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// Whether an init container keeps running beside the others.
+pub fn is_sidecar(init_container: &Value) -> bool {
+    text(init_container, "restartPolicy") == "Always"
+}
+
+/// Fills in the defaults of `spec.template` of a workload.
+pub fn default_template(object: &mut Value) {
+    let template = object_or_new(object_or_new(object, "spec"), "template");
+    object_or_new(template, "metadata");
+    default(object_or_new(template, "spec"));
+}
+
+/// Checks `spec.template` of a workload.
+pub fn validate_template(template: &Value, path: &Path, errors: &mut Errors) {
+    let at = path.child("metadata");
+    metadata::labels(&template["metadata"], &at.child("labels"), errors);
+    metadata::annotations(&template["metadata"], &at.child("annotations"), errors);
+    validate(&template["spec"], &path.child("spec"), errors);
+    if !list(&template["spec"], "ephemeralContainers").is_empty() {
+        let at = path.child("spec").child("ephemeralContainers");
+        errors.forbidden(&at, "ephemeral containers not allowed in pod template");
+    }
+}
+
+/// Checks a PodSpec.
+pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) {
+    let volumes = volume::validate(spec, &path.child("volumes"), errors);
+    container::validate(spec, &volumes, path, errors);
+    one_of(spec, "restartPolicy", &["Always", "OnFailure", "Never"], path, errors);
+    one_of(spec, "dnsPolicy", &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"], path, errors);
+    metadata::label_map(&spec["nodeSelector"], &path.child("nodeSelector"), errors);
+    security::validate_pod(&spec["securityContext"], &path.child("securityContext"), errors);
+    for (index, secret) in indexed(spec, "imagePullSecrets") {
+        if text(secret, "name").is_empty() {
+            errors.required(&path.child("imagePullSecrets").index(index).child("name"), "");
+        }
+    }
+    placement::validate(spec, path, errors);
+    validate_dns(spec, path, errors);
+    validate_names(spec, path, errors);
+    if let Some(seconds) = int(spec, "activeDeadlineSeconds") {
+        for wrong in names::in_range(seconds, 1, i64::from(i32::MAX)) {
+            errors.invalid(&path.child("activeDeadlineSeconds"), seconds, &wrong);
+        }
+    }
+    for (index, alias) in indexed(spec, "hostAliases") {
+        let path = path.child("hostAliases").index(index);
+        for wrong in names::ip(text(alias, "ip")) {
+            errors.invalid(&path.child("ip"), text(alias, "ip"), &wrong);
+        }
+        for (index, name) in indexed(alias, "hostnames") {
+            for wrong in names::dns_subdomain(name.as_str().unwrap_or("")) {
+                errors.invalid(&path.child("hostnames").index(index), name, &wrong);
+            }
+        }
+    }
+    if !spec["preemptionPolicy"].is_null() {
+        one_of(spec, "preemptionPolicy", &["PreemptLowerPriority", "Never"], path, errors);
+    }
+    if !spec["os"].is_null() {
+        one_of(&spec["os"], "name", &["linux", "windows"], &path.child("os"), errors);
+    }
+    resources::validate_list(&spec["overhead"], &path.child("overhead"), errors);
+    validate_gates(spec, path, errors);
+}
+
+/// Checks a text that has to be one of a few.
+fn one_of(value: &Value, field: &str, supported: &[&str], path: &Path, errors: &mut Errors) {
+    match text(value, field) {
+        "" => errors.required(&path.child(field), ""),
+        other if supported.contains(&other) => {}
+        other => errors.not_supported(&path.child(field), other, supported),
+    }
+}
+
+fn validate_names(spec: &Value, path: &Path, errors: &mut Errors) {
+    let rules: [(&str, fn(&str) -> Vec<String>); 6] = [
+        ("serviceAccountName", names::dns_subdomain),
+        ("nodeName", names::dns_subdomain),
+        ("hostname", names::dns_label),
+        ("subdomain", names::dns_label),
+        ("priorityClassName", names::dns_subdomain),
+        ("runtimeClassName", names::dns_subdomain),
+    ];
+    for (field, rule) in rules {
+        // A runtimeClassName is a pointer upstream, so the empty text counts as given.
+        if let Some(name) = spec[field].as_str().filter(|name| !name.is_empty() || field == "runtimeClassName") {
+            for wrong in rule(name) {
+                errors.invalid(&path.child(field), name, &wrong);
+            }
+        }
+    }
+}
+
+fn validate_dns(spec: &Value, path: &Path, errors: &mut Errors) {
+    let (config, at) = (&spec["dnsConfig"], path.child("dnsConfig"));
+    let needs_config = text(spec, "dnsPolicy") == "None";
+    if config.is_null() {
+        if needs_config {
+            errors.required(&at, "must provide `dnsConfig` when `dnsPolicy` is None");
+        }
+        return;
+    }
+    let (servers, searches) = (list(config, "nameservers"), list(config, "searches"));
+    if needs_config && servers.is_empty() {
+        errors.required(&at.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None");
+    }
+    if servers.len() > 3 {
+        errors.invalid(&at.child("nameservers"), servers, "must not have more than 3 nameservers");
+    }
+    for (index, server) in servers.iter().enumerate() {
+        for wrong in names::ip(server.as_str().unwrap_or("")) {
+            errors.invalid(&at.child("nameservers").index(index), server, &wrong);
+        }
+    }
+    if searches.len() > 32 {
+        errors.invalid(&at.child("searches"), searches, "must not have more than 32 search paths");
+    }
+    for (index, search) in searches.iter().enumerate() {
+        let name = search.as_str().unwrap_or("");
+        for wrong in names::dns_subdomain(name.strip_suffix('.').unwrap_or(name)) {
+            errors.invalid(&at.child("searches").index(index), search, &wrong);
+        }
+    }
+    for (index, option) in indexed(config, "options") {
+        if text(option, "name").is_empty() {
+            errors.required(&at.child("options").index(index), "must not be empty");
+        }
+    }
+}
+
+fn validate_gates(spec: &Value, path: &Path, errors: &mut Errors) {
+    for (index, gate) in indexed(spec, "readinessGates") {
+        let name = text(gate, "conditionType");
+        for wrong in names::qualified(name) {
+            errors.invalid(&path.child("readinessGates").index(index).child("conditionType"), name, &wrong);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, gate) in indexed(spec, "schedulingGates") {
+        let (name, path) = (text(gate, "name"), path.child("schedulingGates").index(index));
+        for wrong in names::qualified(name) {
+            errors.invalid(&path, name, &wrong);
+        }
+        if !seen.insert(name) {
+            errors.duplicate(&path, name);
+        }
+    }
+}
+
+/// Texts for what is allowed but probably not meant.
+pub fn warnings(spec: &Value, path: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for containers in CONTAINER_LISTS {
+        for (index, container) in indexed(spec, containers) {
+            container_warnings(container, &path.child(containers).index(index), &mut warnings);
+        }
+    }
+    if int(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
+        let at = path.child("terminationGracePeriodSeconds");
+        warnings.push(format!("{at}: must be >= 0; negative values are invalid and will be treated as 1"));
+    }
+    warnings
+}
+
+fn container_warnings(container: &Value, path: &Path, warnings: &mut Vec<String>) {
+    for kind in ["limits", "requests"] {
+        for resource in ["memory", "ephemeral-storage"] {
+            let (list, at) = (&container["resources"][kind], path.child("resources").child(kind).key(resource));
+            let shown = text(list, resource);
+            if crate::quantity::Quantity::parse(shown).is_ok_and(|quantity| !quantity.is_integer()) {
+                warnings.push(format!("{at}: fractional byte value {shown:?} is invalid, must be an integer"));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, variable) in indexed(container, "env") {
+        let (name, at) = (text(variable, "name"), path.child("env").index(index));
+        if !seen.insert(name) {
+            warnings
+                .push(format!("{at}: hides previous definition of {name:?}, which may be dropped when using apply"));
+        }
+    }
+    let mut seen: Vec<(i64, &str)> = Vec::new();
+    for (index, port) in indexed(container, "ports") {
+        let key = (int(port, "containerPort").unwrap_or(0), text(port, "protocol"));
+        if let Some(first) = seen.iter().position(|other| *other == key) {
+            let ports = path.child("ports");
+            let (at, first) = (ports.index(index), ports.index(first));
+            warnings.push(format!("{at}: duplicate port definition with {first}"));
+        }
+        seen.push(key);
+    }
+}
+
+/// The quality-of-service class: `Guaranteed`, `Burstable` or `BestEffort`.
+pub fn qos_class(spec: &Value) -> &'static str {
+    let (mut any, mut guaranteed) = (false, true);
+    for container in list(spec, "initContainers").iter().chain(list(spec, "containers")) {
+        for resource in ["cpu", "memory"] {
+            let amount = |kind| {
+                let parsed = crate::quantity::Quantity::parse(text(&container["resources"][kind], resource));
+                parsed.ok().filter(|quantity| !quantity.is_zero())
+            };
+            let (limit, request) = (amount("limits"), amount("requests"));
+            any |= limit.is_some() || request.is_some();
+            guaranteed &= limit.is_some() && request.is_none_or(|request| Some(request) == limit);
+        }
+    }
+    match (any, guaranteed) {
+        (false, _) => "BestEffort",
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+    }
+}
+
+/// Whether a map has no entries.
+fn is_empty_map(value: &Value, key: &str) -> bool {
+    entries(value, key).next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

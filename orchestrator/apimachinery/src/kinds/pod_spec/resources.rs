@@ -1,0 +1,100 @@
+//! Rules of resource amounts.
+
+use crate::field::{Errors, Path};
+use crate::kinds::fields::{entries, text};
+use crate::kinds::names;
+use crate::quantity::Quantity;
+use serde_json::Value;
+
+/// What a container may ask for without a domain in the name.
+const CONTAINER_RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
+
+/// Rewrites the amounts of a map in their canonical form; what is no quantity is left for
+/// validation to find.
+pub fn canonicalize(value: &mut Value, key: &str) {
+    for amount in value.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut()) {
+        let shown = match amount {
+            Value::String(shown) => shown.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        if let Ok(quantity) = Quantity::parse(&shown) {
+            *amount = quantity.canonical().into();
+        }
+    }
+}
+
+/// Checks that all amounts of a map are quantities and none is negative.
+pub fn validate_list(list: &Value, path: &Path, errors: &mut Errors) {
+    for (name, amount) in list.as_object().into_iter().flatten() {
+        amount_of(amount, &path.key(name), errors);
+    }
+}
+
+/// The quantity, unless it is none or negative.
+fn amount_of(amount: &Value, path: &Path, errors: &mut Errors) -> Option<Quantity> {
+    match Quantity::parse(amount.as_str().unwrap_or("")) {
+        Err(wrong) => {
+            errors.invalid(path, amount, &wrong);
+            None
+        }
+        Ok(quantity) if quantity.is_negative() => {
+            errors.invalid(path, amount, NOT_NEGATIVE);
+            None
+        }
+        Ok(quantity) => Some(quantity),
+    }
+}
+
+fn is_extended(name: &str) -> bool {
+    name.contains('/') && !name.starts_with("kubernetes.io/") && !name.contains(".kubernetes.io/")
+}
+
+fn is_huge_page(name: &str) -> bool {
+    name.starts_with("hugepages-")
+}
+
+fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
+    for wrong in names::qualified(name) {
+        errors.invalid(path, name, &wrong);
+    }
+    if !name.contains('/') && !CONTAINER_RESOURCES.contains(&name) && !is_huge_page(name) {
+        errors.invalid(path, name, "must be a standard resource type or fully qualified");
+        errors.invalid(path, name, "must be a standard resource for containers");
+    }
+}
+
+/// Checks `resources` of a container.
+pub fn validate(resources: &Value, path: &Path, errors: &mut Errors) {
+    let (limits_at, requests_at) = (path.child("limits"), path.child("requests"));
+    for (name, amount) in entries(resources, "limits") {
+        validate_amount(name, amount, &limits_at.key(name), errors);
+    }
+    for (name, amount) in entries(resources, "requests") {
+        let Some(request) = validate_amount(name, amount, &requests_at.key(name), errors) else { continue };
+        let limit = Quantity::parse(text(&resources["limits"], name)).ok();
+        let fixed = is_extended(name) || is_huge_page(name);
+        match limit {
+            None if fixed => errors.required(&limits_at, "Limit must be set for non overcommitable resources"),
+            Some(limit) if fixed && request != limit => {
+                let wrong = format!("must be equal to {name} limit of {limit}");
+                errors.invalid(&requests_at, request.canonical(), &wrong);
+            }
+            Some(limit) if request > limit => {
+                let wrong = format!("must be less than or equal to {name} limit of {limit}");
+                errors.invalid(&requests_at, request.canonical(), &wrong);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn validate_amount(name: &str, amount: &Value, path: &Path, errors: &mut Errors) -> Option<Quantity> {
+    validate_name(name, path, errors);
+    let quantity = amount_of(amount, path, errors)?;
+    if is_extended(name) && !quantity.is_integer() {
+        errors.invalid(path, amount, "must be an integer");
+    }
+    Some(quantity)
+}
