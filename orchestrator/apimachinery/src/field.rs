@@ -51,6 +51,10 @@ impl Path {
     pub fn new(field: &str) -> Self {
         Path(field.to_owned())
     }
+    /// A path that is already written out.
+    pub fn from_text(text: String) -> Self {
+        Path(text)
+    }
     /// A field below.
     pub fn child(&self, field: &str) -> Self {
         if self.0.is_empty() { Path(field.to_owned()) } else { Path(format!("{}.{field}", self.0)) }
@@ -130,6 +134,10 @@ impl Errors {
     /// `Too long: may not be more than MAX bytes`.
     pub fn too_long(&mut self, path: &Path, max: usize) {
         self.push(Reason::TooLong, path, format!("Too long: may not be more than {max} bytes"));
+    }
+    /// `expected WHAT, got VALUE`: a value of the wrong JSON type or format.
+    pub fn type_invalid(&mut self, path: &Path, message: String) {
+        self.push(Reason::TypeInvalid, path, message);
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {

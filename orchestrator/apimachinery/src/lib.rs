@@ -13,6 +13,7 @@ pub mod limits;
 pub mod meta;
 pub mod openapi;
 pub mod patch;
+mod place;
 pub mod quantity;
 pub mod schema;
 pub mod selector;

@@ -1,6 +1,7 @@
 //! JSON that remembers which fields came twice.
 
 use crate::limits::FIELD_REPORTS_MAX;
+use crate::place::Place;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
@@ -22,24 +23,6 @@ impl<'de> serde::Deserialize<'de> for Strict {
         let report = RefCell::default();
         let value = Seed { report: &report, place: &Place::Root }.deserialize(deserializer)?;
         Ok(Strict { value, duplicates: report.into_inner() })
-    }
-}
-
-/// Where a value stands; a chain on the stack, so that a body without duplicates costs no paths.
-enum Place<'a> {
-    Root,
-    Field(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, usize),
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Root => Ok(()),
-            Place::Field(Place::Root, name) => f.write_str(name),
-            Place::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Place::Item(parent, index) => write!(f, "{parent}[{index}]"),
-        }
     }
 }
 
