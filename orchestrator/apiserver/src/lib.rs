@@ -7,11 +7,13 @@
 
 pub mod auth;
 pub mod body;
+pub mod bootstrap;
 pub mod identity;
 pub mod limits;
 pub mod node;
 pub mod pki;
 pub mod registry;
+pub mod stream;
 
 pub use body::{Body, Request, Response};
 pub use identity::Identity;

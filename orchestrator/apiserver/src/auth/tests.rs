@@ -1,0 +1,6 @@
+mod authenticate;
+mod authorize;
+mod forgery;
+mod matrix;
+mod node;
+pub(crate) mod world;

@@ -1,0 +1,148 @@
+//! The objects that every cluster has from its first start: system namespaces, upstream's roles
+//! and bindings, priority classes, and the Service of the API itself.
+//!
+//! [`reconcile`] makes what is missing at each start and leaves alone what an admin changed;
+//! default roles and bindings get back what they lost, unless they are annotated
+//! `rbac.authorization.kubernetes.io/autoupdate: "false"`, as upstream.
+
+mod controllers;
+mod merge;
+mod roles;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use orchestrator_apimachinery::{ApiError, meta};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// The API group of Roles and bindings.
+const RBAC: &str = "rbac.authorization.k8s.io";
+/// How often a write is tried again when another server was faster.
+const CONFLICTS_MAX: usize = 5;
+
+/// What the objects depend on.
+#[derive(Clone, Debug)]
+pub struct BootstrapConfig {
+    /// The clusterIP of the Service `default/kubernetes`: the first address of the service CIDR.
+    pub service_ip: IpAddr,
+    /// Where Pods reach the server: a gateway's or the advertised address. Never a loopback address.
+    pub advertise_ip: IpAddr,
+    /// The server's port there.
+    pub port: u16,
+}
+
+/// Writes to the store as the server itself, past admission by users' rights.
+#[async_trait]
+pub trait ObjectWriter: Send + Sync {
+    /// The stored object of the same apiVersion, kind, namespace and name, with its resourceVersion.
+    async fn read(&self, like: &Value) -> Result<Option<Value>, ApiError>;
+    /// Updates the object when `metadata.resourceVersion` is set (409 when it is not the current
+    /// one), otherwise creates it (409 when it is there).
+    async fn write(&self, object: Value) -> Result<(), ApiError>;
+}
+
+/// All of them, in the order in which they have to be made.
+pub fn objects(config: &BootstrapConfig) -> Vec<Value> {
+    let mut objects: Vec<Value> =
+        ["default", "kube-system", "kube-public", "kube-node-lease"].into_iter().map(namespace).collect();
+    objects.extend(priority_classes());
+    objects.extend(roles::cluster_roles());
+    objects.extend(controllers::cluster_roles());
+    objects.extend(roles::cluster_role_bindings());
+    objects.extend(controllers::cluster_role_bindings());
+    objects.push(service(config));
+    objects.push(endpoint_slice(config));
+    objects
+}
+
+/// Makes and repairs them; returns how many were written. A second call writes none.
+pub async fn reconcile(writer: &dyn ObjectWriter, config: &BootstrapConfig) -> Result<usize, ApiError> {
+    let mut written = 0;
+    for wanted in objects(config) {
+        written += usize::from(reconcile_one(writer, &wanted).await?);
+    }
+    Ok(written)
+}
+
+async fn reconcile_one(writer: &dyn ObjectWriter, wanted: &Value) -> Result<bool, ApiError> {
+    for tried in 0.. {
+        let existing = writer.read(wanted).await?;
+        let Some(next) = merge::merge(existing.as_ref(), wanted) else { return Ok(false) };
+        match writer.write(next).await {
+            Ok(()) => break,
+            Err(error) if error.code == 409 && tried < CONFLICTS_MAX => {}
+            Err(error) => return Err(error),
+        }
+    }
+    tracing::debug!(kind = %wanted["kind"], name = meta::name(wanted), "wrote a bootstrap object");
+    Ok(true)
+}
+
+/// The rules of the ClusterRole `system:node`, which the Node authorizer grants to every node.
+pub(crate) fn node_rules() -> Vec<Value> {
+    roles::node_rules()
+}
+
+fn namespace(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+    })
+}
+
+fn priority_classes() -> [Value; 2] {
+    let class = |name: &str, value: i64, description: &str| {
+        json!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name},
+            "value": value, "globalDefault": false, "preemptionPolicy": "PreemptLowerPriority",
+            "description": description,
+        })
+    };
+    [
+        class(
+            "system-cluster-critical",
+            2_000_000_000,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
+        class(
+            "system-node-critical",
+            2_000_001_000,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+    ]
+}
+
+fn family(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "IPv4" } else { "IPv6" }
+}
+
+fn service(config: &BootstrapConfig) -> Value {
+    let ip = config.service_ip.to_string();
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {
+            "name": "kubernetes", "namespace": "default",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "type": "ClusterIP", "clusterIP": ip, "clusterIPs": [ip],
+            "ipFamilies": [family(config.service_ip)], "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Cluster", "sessionAffinity": "None",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.port}],
+        },
+    })
+}
+
+fn endpoint_slice(config: &BootstrapConfig) -> Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": family(config.advertise_ip),
+        "endpoints": [{"addresses": [config.advertise_ip.to_string()], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": config.port, "protocol": "TCP"}],
+    })
+}

@@ -1,0 +1,91 @@
+use super::*;
+use crate::auth::tests::world::World;
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+fn config() -> BootstrapConfig {
+    BootstrapConfig { service_ip: [10, 96, 0, 1].into(), advertise_ip: [10, 0, 0, 1].into(), port: 6443 }
+}
+
+/// A store whose first writes can meet a conflict.
+#[derive(Default)]
+struct Store {
+    world: World,
+    conflicts: Mutex<usize>,
+}
+
+#[async_trait]
+impl ObjectWriter for Store {
+    async fn read(&self, like: &Value) -> Result<Option<Value>, ApiError> {
+        Ok(self.world.like(like))
+    }
+
+    async fn write(&self, mut object: Value) -> Result<(), ApiError> {
+        let mut conflicts = self.conflicts.lock().unwrap();
+        if *conflicts > 0 {
+            *conflicts -= 1;
+            return Err(ApiError::modified("", "things", meta::name(&object)));
+        }
+        object["metadata"]["resourceVersion"] = json!("1");
+        self.world.put(&object);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_second_start_writes_nothing() {
+    let store = Store::default();
+    *store.conflicts.lock().unwrap() = 3;
+    let all = objects(&config()).len();
+    assert_eq!(reconcile(&store, &config()).await.unwrap(), all);
+    assert_eq!(reconcile(&store, &config()).await.unwrap(), 0);
+    let moved = BootstrapConfig { port: 7443, advertise_ip: [10, 0, 0, 2].into(), ..config() };
+    assert_eq!(reconcile(&store, &moved).await.unwrap(), 2, "the API's Service and EndpointSlice follow");
+    assert_eq!(reconcile(&store, &moved).await.unwrap(), 0);
+    *store.conflicts.lock().unwrap() = 100;
+    assert_eq!(reconcile(&store, &config()).await.unwrap_err().code, 409);
+}
+
+#[tokio::test]
+async fn default_roles_are_repaired_and_additions_stay() {
+    let store = Store::default();
+    reconcile(&store, &config()).await.unwrap();
+    let find = |kind: &str, name: &str| {
+        let wanted = |object: &&Value| object["kind"] == kind && meta::name(object) == name;
+        store.world.like(objects(&config()).iter().find(wanted).unwrap()).unwrap()
+    };
+    let own = json!({"verbs": ["get"], "apiGroups": ["example.com"], "resources": ["widgets"]});
+    let mut view = find("ClusterRole", "system:aggregate-to-view");
+    let count = view["rules"].as_array().unwrap().len();
+    view["rules"] = json!([own, view["rules"][0]]);
+    view["metadata"]["labels"]["mine"] = json!("1");
+    store.world.put(&view);
+    let mut binding = find("ClusterRoleBinding", "system:discovery");
+    binding["subjects"] = json!([{"kind": "User", "name": "eve"}]);
+    store.world.put(&binding);
+    let mut kept = find("ClusterRole", "system:discovery");
+    kept["rules"] = json!([]);
+    kept["metadata"]["annotations"]["rbac.authorization.kubernetes.io/autoupdate"] = json!("false");
+    store.world.put(&kept);
+    assert_eq!(reconcile(&store, &config()).await.unwrap(), 2);
+    let view = find("ClusterRole", "system:aggregate-to-view");
+    assert_eq!((view["rules"][0].clone(), view["metadata"]["labels"]["mine"].clone()), (own, json!("1")));
+    assert!(view["rules"].as_array().unwrap().len() > count);
+    assert_eq!(find("ClusterRoleBinding", "system:discovery")["subjects"].as_array().unwrap().len(), 2);
+    assert_eq!(find("ClusterRole", "system:discovery"), kept);
+    assert_eq!(reconcile(&store, &config()).await.unwrap(), 0);
+}
+
+#[test]
+fn names_are_unique_and_bindings_have_their_roles() {
+    let all = objects(&config());
+    let mut seen = HashSet::new();
+    for object in &all {
+        let key = (object["kind"].to_string(), meta::namespace(object).to_owned(), meta::name(object).to_owned());
+        assert!(seen.insert(key), "{object}");
+    }
+    for binding in all.iter().filter(|object| object["roleRef"].is_object()) {
+        let role = (binding["roleRef"]["kind"].to_string(), meta::namespace(binding).to_owned());
+        assert!(seen.contains(&(role.0, role.1, binding["roleRef"]["name"].as_str().unwrap().to_owned())), "{binding}");
+    }
+}
