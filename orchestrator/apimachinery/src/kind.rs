@@ -39,6 +39,22 @@ pub enum Verb {
     Watch,
 }
 
+impl Verb {
+    /// The verb as discovery and authorization spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verb::Create => "create",
+            Verb::Delete => "delete",
+            Verb::DeleteCollection => "deletecollection",
+            Verb::Get => "get",
+            Verb::List => "list",
+            Verb::Patch => "patch",
+            Verb::Update => "update",
+            Verb::Watch => "watch",
+        }
+    }
+}
+
 /// A subresource, such as `status` or `scale`.
 #[derive(Clone, Debug)]
 pub struct Subresource {
