@@ -11,6 +11,12 @@ use std::io::{BufRead, BufReader, Error, Result, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wasip2::sockets::instance_network::instance_network;
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
+use wasip2::sockets::tcp::TcpSocket;
+use wasip2::sockets::tcp_create_socket::create_tcp_socket;
+use wstd::io::{AsyncInputStream, AsyncOutputStream};
+use wstd::runtime::AsyncPollable;
 
 const USAGE: &str = "usage: echo serve PORT
        echo client HOST PORT TEXT [--times N] [--pause-ms MS] [--wait SECONDS]";
@@ -42,25 +48,54 @@ fn usage() -> ExitCode {
 
 /// Serves any number of connections at once on `port`.
 fn serve(port: &str) -> Result<()> {
-    use wstd::iter::AsyncIterator;
+    let port: u16 = port.parse().map_err(|_| Error::other(format!("{port:?} is no port")))?;
+    let listener = listen(port).map_err(failed)?;
+    println!("listening on port {port}");
     wstd::runtime::block_on(async {
-        let listener = wstd::net::TcpListener::bind(&format!("0.0.0.0:{port}")).await?;
-        println!("listening on {}", listener.local_addr()?);
-        let mut incoming = listener.incoming();
-        while let Some(stream) = incoming.next().await {
-            // A caller that is gone already is not the server's end.
-            let Ok(stream) = stream else { continue };
-            println!("connection from {}", stream.peer_addr().unwrap_or_else(|error| error.to_string()));
+        let arrivals = AsyncPollable::new(listener.subscribe());
+        loop {
+            arrivals.wait_for().await;
+            let (connection, input, output) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(ErrorCode::WouldBlock | ErrorCode::ConnectionAborted) => continue,
+                Err(code) => return Err(failed(code)),
+            };
+            println!("connection from {}", connection.remote_address().map_or_else(|code| code.to_string(), shown));
             wstd::runtime::spawn(async move {
-                let (from, to) = stream.split();
-                if let Err(error) = wstd::io::copy(from, to).await {
+                let (input, output) = (AsyncInputStream::new(input), AsyncOutputStream::new(output));
+                // The streams belong to the connection, which goes last.
+                if let Err(error) = wstd::io::copy(input, output).await {
                     println!("connection lost: {error}");
                 }
+                drop(connection);
             })
             .detach();
         }
-        Ok(())
     })
+}
+
+/// A socket that accepts connections to `port` at every address of the Pod.
+fn listen(port: u16) -> std::result::Result<TcpSocket, ErrorCode> {
+    let socket = create_tcp_socket(IpAddressFamily::Ipv4)?;
+    let anywhere = IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (0, 0, 0, 0) });
+    socket.start_bind(&instance_network(), anywhere)?;
+    socket.subscribe().block();
+    socket.finish_bind()?;
+    socket.start_listen()?;
+    socket.subscribe().block();
+    socket.finish_listen()?;
+    Ok(socket)
+}
+
+fn failed(code: ErrorCode) -> Error {
+    Error::other(code)
+}
+
+fn shown(address: IpSocketAddress) -> String {
+    match address {
+        IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) }) => format!("{a}.{b}.{c}.{d}:{port}"),
+        other => format!("{other:?}"),
+    }
 }
 
 struct Client<'a> {
@@ -90,13 +125,13 @@ impl<'a> Client<'a> {
     }
 
     fn run(&self) -> Result<()> {
-        let mut stream = self.connect()?;
+        let stream = self.connect()?;
         println!("connected to {} ({}) from {}", self.host, stream.peer_addr()?, stream.local_addr()?);
-        let mut answers = BufReader::new(stream.try_clone()?);
+        let mut answers = BufReader::new(&stream);
         let mut count = 0;
         while self.times == 0 || count < self.times {
             count += 1;
-            stream.write_all(format!("{}\n", self.text).as_bytes())?;
+            (&stream).write_all(format!("{}\n", self.text).as_bytes())?;
             let mut answer = String::new();
             answers.read_line(&mut answer)?;
             if answer.trim_end_matches('\n') != self.text {
