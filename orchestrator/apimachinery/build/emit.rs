@@ -6,6 +6,7 @@ use crate::resources::Collected;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// `types.rs`: `TYPES`, sorted by name, and `KINDS`, sorted by apiVersion and kind.
 pub fn types(collected: &Collected, tags: &Tags, facts: &Facts) -> String {
@@ -34,6 +35,9 @@ pub fn types(collected: &Collected, tags: &Tags, facts: &Facts) -> String {
     for (expression, name) in &emitter.nodes {
         let _ = writeln!(text, "static {name}: Node = {expression};");
     }
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let _ = writeln!(text, "pub(super) static DIGEST: &str = \"{:016x}\";", hasher.finish());
     for field in missing {
         let _ = writeln!(text, "// no protobuf number: {field}");
     }

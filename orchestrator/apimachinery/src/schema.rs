@@ -53,6 +53,11 @@ pub(crate) fn builtin_type(name: &str) -> Option<&'static Type> {
     builtin::find(name)
 }
 
+/// Changes whenever a built-in type does.
+pub(crate) fn digest() -> &'static str {
+    builtin::digest()
+}
+
 fn object(found: &'static Type) -> Node {
     Node::Object(Shared::Static(found))
 }

@@ -99,7 +99,8 @@ fn split(text: &str) -> Vec<Part<'_>> {
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let end = offset + line.len();
         let marker = |name: &str| {
-            line.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
+            line.strip_prefix(name)
+                .filter(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
         };
         let start = marker("---");
         if start.is_some() || marker("...").is_some() {

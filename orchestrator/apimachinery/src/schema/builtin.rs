@@ -17,6 +17,11 @@ pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Type> {
     Some(KINDS[at].2)
 }
 
+/// Changes whenever a built-in type does.
+pub(super) fn digest() -> &'static str {
+    DIGEST
+}
+
 #[cfg(test)]
 pub(super) fn all() -> &'static [&'static Type] {
     &TYPES

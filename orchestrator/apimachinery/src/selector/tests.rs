@@ -48,7 +48,10 @@ fn selector_objects_select_nothing_everything_or_by_rule() {
     assert!(selector.matches_object(&object));
     assert_eq!(selector.to_string(), "app=x,!no,tier in (y,z)");
     let bad = json!({"matchExpressions": [{"key": "a", "operator": "Near"}]});
-    assert_eq!(LabelSelector::from_object(&bad).unwrap_err().message, r#""Near" is not a valid label selector operator"#);
+    assert_eq!(
+        LabelSelector::from_object(&bad).unwrap_err().message,
+        r#""Near" is not a valid label selector operator"#
+    );
 }
 
 #[test]

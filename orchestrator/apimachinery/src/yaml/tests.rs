@@ -91,12 +91,14 @@ fn what_is_written_is_read_back() {
             - "on"
             image: x
           empty: {}
-    "#]].assert_eq(&to_string(&json!({"spec": {"containers": [{"image": "x", "args": ["a", "on"]}], "empty": {}}})));
+    "#]]
+    .assert_eq(&to_string(&json!({"spec": {"containers": [{"image": "x", "args": ["a", "on"]}], "empty": {}}})));
 }
 
 #[test]
 fn arbitrary_bytes_do_no_harm() {
-    let seeds = ["a: [1, {b: c}]\n---\nd: |\n  x\n", "{\"a\": [1, null]}", "- &a b\n- *a\n", "? a\n: b\n", "\u{feff}a: 1\n"];
+    let seeds =
+        ["a: [1, {b: c}]\n---\nd: |\n  x\n", "{\"a\": [1, null]}", "- &a b\n- *a\n", "? a\n: b\n", "\u{feff}a: 1\n"];
     for seed in seeds {
         for end in 0..=seed.len() {
             fuzz(&seed.as_bytes()[..end]);
