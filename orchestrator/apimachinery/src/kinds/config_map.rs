@@ -51,12 +51,12 @@ fn key_is_valid(key: &str, path: &Path, errors: &mut Errors) {
 /// Checks a map of base64 texts and returns how many bytes they stand for.
 pub(super) fn validate_encoded(object: &Value, field: &str, errors: &mut Errors) -> usize {
     let mut bytes = 0;
-    for (key, value) in entries(object, field) {
+    for (key, _) in entries(object, field) {
         let path = Path::new(field).key(key);
         key_is_valid(key, &path, errors);
         match BASE64_STANDARD.decode(text(&object[field], key)) {
             Ok(decoded) => bytes += decoded.len(),
-            Err(_) => errors.invalid(&path, value, "must be encoded in base64"),
+            Err(_) => errors.invalid(&path, key, "the value must be encoded in base64"),
         }
     }
     bytes

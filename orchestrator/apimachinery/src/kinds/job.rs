@@ -56,10 +56,7 @@ fn strategy() -> Strategy {
 
 fn fill(object: &mut Value) {
     pod_spec::default_template(object);
-    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
-    if entries(&object["metadata"], "labels").next().is_none() && labels.is_object() {
-        object["metadata"]["labels"] = labels;
-    }
+    labels_from_template(object);
     let spec = object_or_new(object, "spec");
     if spec["completions"].is_null() && spec["parallelism"].is_null() {
         spec["completions"] = 1.into();
@@ -78,6 +75,14 @@ fn fill(object: &mut Value) {
     }
 }
 
+/// A Job without labels has those of its Pods.
+fn labels_from_template(object: &mut Value) {
+    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    if entries(&object["metadata"], "labels").next().is_none() && labels.is_object() {
+        object["metadata"]["labels"] = labels;
+    }
+}
+
 /// Gives the Job a selector of its own, so that no other Pods are taken for its Pods.
 fn prepare_create(object: &mut Value) {
     state::create(object);
@@ -92,6 +97,7 @@ fn prepare_create(object: &mut Value) {
         default(labels, label, value.clone());
     }
     default(object_or_new(object_or_new(spec, "selector"), "matchLabels"), UID_LABEL, uid);
+    labels_from_template(object);
 }
 
 fn validate(object: &Value, errors: &mut Errors) {

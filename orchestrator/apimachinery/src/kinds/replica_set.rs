@@ -32,7 +32,10 @@ pub fn kind() -> Kind {
 fn strategy() -> Strategy {
     Strategy {
         default: fill,
-        prepare_create: state::create,
+        prepare_create: |object| {
+            state::create(object);
+            object["status"]["replicas"] = 0.into();
+        },
         prepare_update: state::update,
         prepare_status_update: state::update_status,
         validate: |object, errors| validate_spec(&object["spec"], &Path::new("spec"), errors),

@@ -57,3 +57,6 @@ fn validate_local(object: &Value, errors: &mut Errors) {
         errors.invalid(&path.child("resourceAttributes").child("namespace"), namespace, wrong);
     }
 }
+
+#[cfg(test)]
+mod tests;

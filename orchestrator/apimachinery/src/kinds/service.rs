@@ -3,7 +3,7 @@
 use super::fields::{default, default_text, int, is_true, list, list_mut, object_or_new, text};
 use super::{AGE, NAME, cells, columns, names, namespaced, state, status, texts};
 use crate::kind::{Kind, Strategy};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 mod change;
 mod rules;
@@ -37,7 +37,7 @@ fn strategy() -> Strategy {
         name: |name, is_prefix| names::of_prefix(names::dns_1035_label, name, is_prefix),
         default: fill,
         prepare_create: |object| {
-            state::create_without_generation(object);
+            object["status"] = json!({"loadBalancer": {}});
             change::fill_addresses(object);
         },
         prepare_update: change::prepare,

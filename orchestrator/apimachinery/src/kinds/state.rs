@@ -1,17 +1,12 @@
 //! What of an object a request may write: spec by the main resource, status by the subresource.
 
 use super::fields::{copy, remove};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A new object has no status and is of the first generation.
+/// A new object has an empty status and is of the first generation.
 pub fn create(object: &mut Value) {
-    remove(object, "status");
+    object["status"] = json!({});
     object["metadata"]["generation"] = 1.into();
-}
-
-/// A new object has no status; for kinds that count no generations.
-pub fn create_without_generation(object: &mut Value) {
-    remove(object, "status");
 }
 
 /// A change of the main resource keeps the status and raises the generation with the spec.

@@ -1,5 +1,242 @@
-use crate::Catalog;
-use expect_test::expect;
+use super::{fields, metadata};
+use crate::field::Errors;
+use crate::{Catalog, Kind};
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// 2026-01-01T01:00:00Z, an hour after the objects of these tests were created.
+pub(super) const NOW: i64 = 1_767_225_600 + 3600;
+
+/// The served kind of this name.
+#[track_caller]
+pub(super) fn kind(name: &str) -> Arc<Kind> {
+    Catalog::builtin().all().iter().find(|kind| kind.kind == name).expect(name).clone()
+}
+
+/// The object as a create stores it.
+#[track_caller]
+pub(super) fn created(name: &str, mut object: Value) -> Value {
+    let kind = kind(name);
+    let metadata = &mut object["metadata"];
+    fields::default(metadata, "name", "x");
+    if kind.scope == crate::Scope::Namespaced {
+        fields::default(metadata, "namespace", "default");
+    }
+    fields::default(metadata, "uid", "u-1");
+    fields::default(metadata, "creationTimestamp", "2026-01-01T00:00:00Z");
+    (kind.strategy.default)(&mut object);
+    (kind.strategy.prepare_create)(&mut object);
+    object
+}
+
+/// The object as an update of the main resource stores it.
+#[track_caller]
+pub(super) fn updated(name: &str, old: &Value, change: impl FnOnce(&mut Value)) -> Value {
+    let kind = kind(name);
+    let mut object = old.clone();
+    change(&mut object);
+    (kind.strategy.default)(&mut object);
+    (kind.strategy.prepare_update)(&mut object, old);
+    object
+}
+
+fn lines(errors: &Errors) -> String {
+    errors.0.iter().map(|error| format!("{error}\n")).collect()
+}
+
+/// What is wrong with a new object.
+#[track_caller]
+pub(super) fn refused(name: &str, object: Value, expected: Expect) {
+    let (kind, object) = (kind(name), created(name, object));
+    let mut errors = Errors::default();
+    metadata::validate(&kind, &object, &mut errors);
+    (kind.strategy.validate)(&object, &mut errors);
+    expected.assert_eq(&lines(&errors));
+}
+
+/// What is wrong with a change of an object.
+#[track_caller]
+pub(super) fn change_refused(name: &str, old: &Value, change: impl FnOnce(&mut Value), expected: Expect) {
+    let (kind, object) = (kind(name), updated(name, old, change));
+    let mut errors = Errors::default();
+    metadata::validate_update(&object, old, &mut errors);
+    (kind.strategy.validate)(&object, &mut errors);
+    (kind.strategy.validate_update)(&object, old, &mut errors);
+    expected.assert_eq(&lines(&errors));
+}
+
+/// The object without what every object has, as short JSON.
+#[track_caller]
+pub(super) fn stored(object: &Value, pointer: &str, expected: Expect) {
+    expected.assert_eq(&serde_json::to_string_pretty(object.pointer(pointer).expect(pointer)).expect("JSON"));
+}
+
+/// The cells of objects, a line for each.
+#[track_caller]
+pub(super) fn shown(name: &str, objects: &[Value], expected: Expect) {
+    let kind = kind(name);
+    let line = |object: &Value| {
+        let cells = (kind.strategy.cells)(object, NOW);
+        let cells: Vec<String> = cells.iter().map(|cell| cell.as_str().map_or(cell.to_string(), Into::into)).collect();
+        format!("{}\n", cells.join(" | "))
+    };
+    expected.assert_eq(&objects.iter().map(line).collect::<String>());
+}
+
+/// A container that is good.
+pub(super) fn container() -> Value {
+    json!({"name": "c", "image": "hello:1"})
+}
+
+/// A template that is good, with the label `app=x`.
+pub(super) fn template() -> Value {
+    json!({"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [container()]}})
+}
+
+/// Objects with most of what the rules look at.
+fn samples() -> Vec<(&'static str, Value)> {
+    let pod = json!({"spec": {
+        "containers": [{
+            "name": "c", "image": "hello", "ports": [{"name": "http", "containerPort": 80, "hostPort": 80}],
+            "env": [
+                {"name": "A", "value": "b"},
+                {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+                {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}},
+            ],
+            "envFrom": [{"secretRef": {"name": "s"}}],
+            "resources": {"limits": {"cpu": "1000m", "memory": "0.5Gi"}, "requests": {"cpu": "0.1"}},
+            "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}],
+            "livenessProbe": {"httpGet": {"port": "http", "httpHeaders": [{"name": "A", "value": "b"}]}},
+            "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
+            "securityContext": {"runAsUser": 1, "seccompProfile": {"type": "RuntimeDefault"}},
+        }],
+        "initContainers": [{"name": "i", "image": "a:1", "restartPolicy": "Always"}],
+        "volumes": [
+            {"name": "v"},
+            {"name": "w", "configMap": {"name": "m", "items": [{"key": "k", "path": "p"}]}},
+            {"name": "p", "projected": {"sources": [
+                {"serviceAccountToken": {"path": "token"}},
+                {"downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+            ]}},
+        ],
+        "tolerations": [{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
+        ]}}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
+        "dnsConfig": {"nameservers": ["10.0.0.1"], "searches": ["a.b"], "options": [{"name": "ndots"}]},
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}], "readinessGates": [{"conditionType": "a/b"}],
+        "imagePullSecrets": [{"name": "s"}], "nodeSelector": {"a": "b"},
+    }, "status": {
+        "containerStatuses": [{"name": "c", "state": {"running": {}}, "ready": true, "restartCount": 1,
+            "lastState": {"terminated": {"finishedAt": "2026-01-01T00:00:00Z"}}}],
+        "initContainerStatuses": [{"name": "i", "started": true, "state": {"running": {}}}],
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }});
+    let selector = json!({"matchLabels": {"app": "x"}, "matchExpressions": [{"key": "app", "operator": "Exists"}]});
+    vec![
+        ("Pod", pod),
+        ("ConfigMap", json!({"data": {"a": "b"}, "binaryData": {"c": "YQ=="}})),
+        ("Secret", json!({"data": {"c": "YQ=="}})),
+        ("Namespace", json!({})),
+        (
+            "Node",
+            json!({
+                "spec": {"taints": [{"key": "a", "effect": "NoExecute"}], "podCIDRs": ["10.0.0.0/24"]},
+                "status": {"capacity": {"cpu": "2000m"}, "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]},
+            }),
+        ),
+        (
+            "Service",
+            json!({"spec": {
+                "type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"a": "b"}, "sessionAffinity": "ClientIP",
+                "clusterIP": "10.96.0.1",
+            }}),
+        ),
+        ("Deployment", json!({"spec": {"selector": selector, "template": template()}})),
+        ("ReplicaSet", json!({"spec": {"selector": selector, "template": template()}})),
+        ("Job", json!({"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container()]}}}})),
+        ("Lease", json!({"spec": {"holderIdentity": "n", "leaseDurationSeconds": 40}})),
+        (
+            "EndpointSlice",
+            json!({
+                "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}],
+            }),
+        ),
+        ("RuntimeClass", json!({"handler": "wasm", "scheduling": {"tolerations": [{"operator": "Exists"}]}})),
+        ("PriorityClass", json!({"value": 5})),
+        ("Role", json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]})),
+        (
+            "RoleBinding",
+            json!({
+                "roleRef": {"kind": "Role", "name": "r"},
+                "subjects": [{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "s", "namespace": "n"}],
+            }),
+        ),
+        ("Event", json!({"involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}, "source": {}})),
+        ("ServiceAccount", json!({"secrets": [{"name": "s"}]})),
+    ]
+}
+
+#[test]
+fn good_objects_are_taken_and_defaulting_them_again_changes_nothing() {
+    for (name, object) in samples() {
+        refused(name, object.clone(), expect![""]);
+        let once = created(name, object);
+        let mut twice = once.clone();
+        (kind(name).strategy.default)(&mut twice);
+        assert_eq!(once, twice, "{name}");
+        change_refused(name, &once, |_| {}, expect![""]);
+        assert_eq!(updated(name, &once, |_| {}), once, "an update without a change changes {name}");
+    }
+}
+
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map.iter().map(|(key, child)| (key.replace('/', "~1"), child)).collect(),
+        Value::Array(list) => list.iter().enumerate().map(|(index, child)| (index.to_string(), child)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        let at = format!("{at}/{key}");
+        pointers(child, &at, all);
+        all.push(at);
+    }
+}
+
+#[test]
+fn no_part_of_an_object_is_so_bad_that_the_rules_panic() {
+    for (name, object) in samples() {
+        let kind = kind(name);
+        let mut all = Vec::new();
+        pointers(&object, "", &mut all);
+        for pointer in all {
+            for bad in [Value::Null, json!({}), json!([]), json!([null]), json!(""), json!(-1)] {
+                let mut broken = object.clone();
+                let place = broken.pointer_mut(&pointer).expect("exists");
+                // The schema has seen to it that objects are objects and texts are texts.
+                if std::mem::discriminant(place) != std::mem::discriminant(&bad) && !bad.is_null() {
+                    continue;
+                }
+                *place = bad;
+                let broken = created(name, broken);
+                let mut errors = Errors::default();
+                metadata::validate(&kind, &broken, &mut errors);
+                (kind.strategy.validate)(&broken, &mut errors);
+                (kind.strategy.validate_update)(&broken, &object, &mut errors);
+                (kind.strategy.validate_update)(&object, &broken, &mut errors);
+                (kind.strategy.warnings)(&broken);
+                (kind.strategy.grace_seconds)(&broken);
+                (kind.strategy.cells)(&broken, NOW);
+                let mut changed = broken.clone();
+                (kind.strategy.prepare_update)(&mut changed, &object);
+                (kind.strategy.prepare_status_update)(&mut changed, &object);
+            }
+        }
+    }
+}
 
 #[test]
 fn the_table_lists_what_kubectl_api_resources_shows() {

@@ -1,1 +1,182 @@
+use super::*;
+use crate::kinds::tests::{change_refused, container, created, shown, stored, updated};
+use expect_test::expect;
 
+fn pod(spec: Value, status: Value) -> Value {
+    let mut pod = json!({"metadata": {"name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}});
+    (pod["spec"], pod["status"]) = (spec, status);
+    pod
+}
+
+fn one(status: Value) -> Value {
+    pod(json!({"containers": [{"name": "c"}]}), status)
+}
+
+#[test]
+fn get_pods_tells_what_the_containers_are_doing() {
+    let running = json!({"name": "c", "ready": true, "restartCount": 0, "state": {"running": {}}});
+    let crashing = json!({
+        "name": "c", "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"finishedAt": "2026-01-01T00:55:00Z"}},
+    });
+    let ended =
+        |end: Value| json!({"phase": "Failed", "containerStatuses": [{"name": "c", "state": {"terminated": end}}]});
+    let init = |state: Value| {
+        pod(
+            json!({"containers": [{"name": "c"}], "initContainers": [{"name": "i"}, {"name": "j"}]}),
+            json!({"phase": "Pending", "initContainerStatuses": [
+            {"name": "i", "state": {"terminated": {"exitCode": 0}}}, {"name": "j", "state": state, "restartCount": 3},
+        ], "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "PodInitializing"}}}]}),
+        )
+    };
+    let mut deleted = one(json!({"phase": "Running", "containerStatuses": [running]}));
+    deleted["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:59:00Z");
+    let mut placed = one(json!({"phase": "Running", "containerStatuses": [running], "podIPs": [{"ip": "10.244.0.5"}],
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "a/b", "status": "True"}]}));
+    placed["spec"]["nodeName"] = json!("n1");
+    placed["spec"]["readinessGates"] = json!([{"conditionType": "a/b"}, {"conditionType": "c/d"}]);
+    let done = json!({"name": "d", "state": {"terminated": {"reason": "Completed"}}});
+    let half = pod(
+        json!({"containers": [{"name": "d"}, {"name": "c"}]}),
+        json!({
+            "phase": "Running", "containerStatuses": [done, running],
+        }),
+    );
+    let sidecar = pod(
+        json!({"containers": [{"name": "c"}], "initContainers": [{"name": "s", "restartPolicy": "Always"}]}),
+        json!({"phase": "Running", "containerStatuses": [running], "initContainerStatuses": [
+            {"name": "s", "ready": true, "started": true, "restartCount": 1, "state": {"running": {}}},
+        ]}),
+    );
+    shown(
+        "Pod",
+        &[
+            one(json!({"phase": "Pending"})),
+            one(
+                json!({"phase": "Pending", "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}}]}),
+            ),
+            placed,
+            one(json!({"phase": "Running", "containerStatuses": [crashing]})),
+            one(ended(json!({"reason": "Completed", "exitCode": 0}))),
+            one(ended(json!({"reason": "OOMKilled", "exitCode": 137}))),
+            one(ended(json!({"exitCode": 3}))),
+            one(ended(json!({"signal": 9}))),
+            one(json!({"phase": "Failed", "reason": "Evicted"})),
+            one(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "reason": "SchedulingGated"}]})),
+            init(json!({"running": {}})),
+            init(json!({"waiting": {"reason": "ImagePullBackOff"}})),
+            init(json!({"terminated": {"exitCode": 1}})),
+            deleted,
+            half,
+            sidecar,
+        ],
+        expect![[r#"
+            web | 0/1 | Pending | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | ContainerCreating | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 1/1 | Running | 0 | 60m | 10.244.0.5 | n1 | <none> | 1/2
+            web | 0/1 | CrashLoopBackOff | 2 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Completed | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | OOMKilled | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | ExitCode:3 | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Signal:9 | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Evicted | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | SchedulingGated | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:1/2 | 3 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:ImagePullBackOff | 3 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:ExitCode:1 | 3 | 60m | <none> | <none> | <none> | <none>
+            web | 1/1 | Terminating | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 1/2 | NotReady | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 2/2 | Running | 1 | 60m | <none> | <none> | <none> | <none>
+        "#]],
+    );
+}
+
+#[test]
+fn a_new_pod_is_pending_whatever_status_it_came_with() {
+    let pod = created("Pod", json!({"spec": {"containers": [container()]}, "status": {"phase": "Running"}}));
+    stored(
+        &pod,
+        "/status",
+        expect![[r#"
+        {
+          "phase": "Pending",
+          "qosClass": "BestEffort"
+        }"#]],
+    );
+    assert_eq!(pod["metadata"]["generation"], 1);
+}
+
+#[test]
+fn only_few_fields_of_a_pod_change() {
+    let old = created(
+        "Pod",
+        json!({"spec": {"containers": [container()], "tolerations": [{"key": "a", "operator": "Exists"}]}}),
+    );
+    let changed = updated("Pod", &old, |pod| {
+        pod["spec"]["containers"][0]["image"] = json!("hello:2");
+        pod["status"]["phase"] = json!("Running");
+    });
+    assert_eq!((&changed["metadata"]["generation"], &changed["status"]["phase"]), (&json!(2), &json!("Pending")));
+    change_refused(
+        "Pod",
+        &old,
+        |pod| {
+            pod["spec"]["containers"][0]["image"] = json!("hello:2");
+            pod["spec"]["activeDeadlineSeconds"] = json!(5);
+            pod["spec"]["tolerations"] =
+                json!([{"key": "a", "operator": "Exists", "effect": ""}, {"key": "b", "operator": "Exists"}]);
+            pod["metadata"]["labels"] = json!({"a": "b"});
+        },
+        expect![""],
+    );
+    change_refused(
+        "Pod",
+        &old,
+        |pod| {
+            pod["spec"]["containers"][0]["command"] = json!(["x"]);
+            pod["spec"]["nodeName"] = json!("n1");
+            pod["spec"]["tolerations"] = json!([]);
+        },
+        expect![[r#"
+            spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
+            spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
+            + spec.containers[0].command: ["x"]
+            + spec.nodeName: "n1"
+
+        "#]],
+    );
+    change_refused(
+        "Pod",
+        &old,
+        |pod| pod["spec"]["containers"] = json!([container(), {"name": "d", "image": "e"}]),
+        expect![[r#"
+            spec.containers: Forbidden: pod updates may not add or remove containers
+        "#]],
+    );
+}
+
+#[test]
+fn the_status_subresource_leaves_the_spec_alone() {
+    let old = created("Pod", json!({"spec": {"containers": [container()]}}));
+    let mut new = old.clone();
+    new["spec"]["nodeName"] = json!("n1");
+    new["metadata"]["labels"] = json!({"a": "b"});
+    new["status"] = json!({"phase": "Running"});
+    (strategy().prepare_status_update)(&mut new, &old);
+    assert_eq!(new["spec"], old["spec"]);
+    assert_eq!(new["status"], json!({"phase": "Running", "qosClass": "BestEffort"}));
+    assert_eq!(new["metadata"]["labels"]["a"], "b");
+}
+
+#[test]
+fn a_pod_that_runs_nowhere_needs_no_grace() {
+    let grace = |node: &str, phase: &str, seconds: i64| {
+        grace_seconds(
+            &json!({"spec": {"nodeName": node, "terminationGracePeriodSeconds": seconds}, "status": {"phase": phase}}),
+        )
+    };
+    assert_eq!(grace("n", "Running", 20), Some(20));
+    assert_eq!(grace("n", "Running", -5), Some(1));
+    assert_eq!(grace("", "Pending", 20), Some(0));
+    assert_eq!(grace("n", "Succeeded", 20), Some(0));
+}

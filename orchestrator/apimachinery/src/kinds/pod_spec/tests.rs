@@ -1,1 +1,433 @@
+use crate::field::Path;
+use crate::kinds::pod_spec::{qos_class, warnings};
+use crate::kinds::tests::{container, created, refused, stored};
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
 
+/// A Pod with one container that has these fields more.
+fn with_container(fields: Value) -> Value {
+    let mut container = container();
+    for (key, value) in fields.as_object().expect("fields") {
+        container[key] = value.clone();
+    }
+    json!({"spec": {"containers": [container]}})
+}
+
+#[track_caller]
+fn container_refused(fields: Value, expected: Expect) {
+    refused("Pod", with_container(fields), expected);
+}
+
+/// A Pod whose spec has these fields more.
+#[track_caller]
+fn spec_refused(fields: Value, expected: Expect) {
+    let mut pod = with_container(json!({}));
+    for (key, value) in fields.as_object().expect("fields") {
+        pod["spec"][key] = value.clone();
+    }
+    refused("Pod", pod, expected);
+}
+
+#[test]
+fn a_pod_gets_upstreams_defaults() {
+    let pod = created(
+        "Pod",
+        json!({"spec": {
+            "serviceAccountName": "robot", "hostNetwork": true,
+            "containers": [{
+                "name": "c", "image": "registry:5000/a/b", "ports": [{"containerPort": 80}],
+                "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                    {"name": "B", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}],
+                "readinessProbe": {"httpGet": {"port": 80}}, "lifecycle": {"preStop": {"httpGet": {"port": 80}}},
+                "resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}},
+            }],
+            "volumes": [
+                {"name": "a"}, {"name": "b", "secret": {"secretName": "s"}}, {"name": "c", "hostPath": {"path": "/x"}},
+                {"name": "d", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+            ],
+        }}),
+    );
+    stored(
+        &pod,
+        "",
+        expect![[r#"
+        {
+          "metadata": {
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "generation": 1,
+            "name": "x",
+            "namespace": "default",
+            "uid": "u-1"
+          },
+          "spec": {
+            "containers": [
+              {
+                "env": [
+                  {
+                    "name": "A",
+                    "valueFrom": {
+                      "fieldRef": {
+                        "apiVersion": "v1",
+                        "fieldPath": "metadata.name"
+                      }
+                    }
+                  },
+                  {
+                    "name": "B",
+                    "valueFrom": {
+                      "resourceFieldRef": {
+                        "divisor": "0",
+                        "resource": "limits.cpu"
+                      }
+                    }
+                  }
+                ],
+                "image": "registry:5000/a/b",
+                "imagePullPolicy": "Always",
+                "lifecycle": {
+                  "preStop": {
+                    "httpGet": {
+                      "path": "/",
+                      "port": 80,
+                      "scheme": "HTTP"
+                    }
+                  }
+                },
+                "name": "c",
+                "ports": [
+                  {
+                    "containerPort": 80,
+                    "hostPort": 80,
+                    "protocol": "TCP"
+                  }
+                ],
+                "readinessProbe": {
+                  "failureThreshold": 3,
+                  "httpGet": {
+                    "path": "/",
+                    "port": 80,
+                    "scheme": "HTTP"
+                  },
+                  "periodSeconds": 10,
+                  "successThreshold": 1,
+                  "timeoutSeconds": 1
+                },
+                "resources": {
+                  "limits": {
+                    "cpu": "500m",
+                    "memory": "1Gi"
+                  },
+                  "requests": {
+                    "cpu": "500m",
+                    "memory": "1Gi"
+                  }
+                },
+                "terminationMessagePath": "/dev/termination-log",
+                "terminationMessagePolicy": "File"
+              }
+            ],
+            "dnsPolicy": "ClusterFirst",
+            "enableServiceLinks": true,
+            "hostNetwork": true,
+            "restartPolicy": "Always",
+            "schedulerName": "default-scheduler",
+            "securityContext": {},
+            "serviceAccount": "robot",
+            "serviceAccountName": "robot",
+            "terminationGracePeriodSeconds": 30,
+            "volumes": [
+              {
+                "emptyDir": {},
+                "name": "a"
+              },
+              {
+                "name": "b",
+                "secret": {
+                  "defaultMode": 420,
+                  "secretName": "s"
+                }
+              },
+              {
+                "hostPath": {
+                  "path": "/x",
+                  "type": ""
+                },
+                "name": "c"
+              },
+              {
+                "name": "d",
+                "projected": {
+                  "defaultMode": 420,
+                  "sources": [
+                    {
+                      "serviceAccountToken": {
+                        "expirationSeconds": 3600,
+                        "path": "t"
+                      }
+                    }
+                  ]
+                }
+              }
+            ]
+          },
+          "status": {
+            "phase": "Pending",
+            "qosClass": "Guaranteed"
+          }
+        }"#]],
+    );
+}
+
+#[test]
+fn the_pull_policy_follows_the_tag() {
+    let policy = |image: &str| {
+        let pod = created("Pod", with_container(json!({"image": image})));
+        pod["spec"]["containers"][0]["imagePullPolicy"].as_str().expect("a policy").to_owned()
+    };
+    for image in ["a", "a:latest", "host:5000/a", "file:///x/app.wasm"] {
+        assert_eq!(policy(image), "Always", "{image}");
+    }
+    let digest = format!("a@sha256:{}", "0".repeat(64));
+    for image in ["a:1", "host:5000/a:v2", &digest] {
+        assert_eq!(policy(image), "IfNotPresent", "{image}");
+    }
+}
+
+#[test]
+fn bad_containers_are_refused_in_upstreams_words() {
+    refused(
+        "Pod",
+        json!({"spec": {}}),
+        expect![[r#"
+        spec.containers: Required value
+    "#]],
+    );
+    refused(
+        "Pod",
+        json!({"spec": {"containers": [{}, {"name": "A_b", "image": "a"}, container(), container()]}}),
+        expect![[r#"
+            spec.containers[0].name: Required value
+            spec.containers[0].image: Required value
+            spec.containers[1].name: Invalid value: "A_b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.containers[3].name: Duplicate value: "c"
+        "#]],
+    );
+    container_refused(
+        json!({"imagePullPolicy": "Sometimes", "terminationMessagePolicy": "Mail"}),
+        expect![[r#"
+        spec.containers[0].terminationMessagePolicy: Invalid value: "Mail": must be 'File' or 'FallbackToLogsOnError'
+        spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"
+    "#]],
+    );
+    container_refused(
+        json!({"ports": [
+            {"containerPort": 0}, {"containerPort": 70000, "protocol": "HTTP"}, {"containerPort": 1, "name": "a--b"},
+            {"containerPort": 2, "name": "a", "hostPort": 9}, {"containerPort": 3, "name": "a", "hostPort": 9},
+        ]}),
+        expect![[r#"
+            spec.containers[0].ports[0].containerPort: Required value
+            spec.containers[0].ports[1].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive
+            spec.containers[0].ports[1].protocol: Unsupported value: "HTTP": supported values: "SCTP", "TCP", "UDP"
+            spec.containers[0].ports[2].name: Invalid value: "a--b": must not contain consecutive hyphens
+            spec.containers[0].ports[4].name: Duplicate value: "a"
+            spec.containers[0].ports[4].hostPort: Duplicate value: "TCP//9"
+        "#]],
+    );
+    container_refused(
+        json!({"env": [
+        {"name": ""}, {"name": "a=b"}, {"name": "C", "valueFrom": {}},
+        {"name": "D", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "spec.nope"}}},
+        {"name": "E", "valueFrom": {"secretKeyRef": {"name": "s", "key": "a b"}}},
+        {"name": "F", "valueFrom": {"resourceFieldRef": {"resource": "limits.gpu"}}},
+    ], "envFrom": [{}, {"configMapRef": {}}]}),
+        expect![[r#"
+            spec.containers[0].env[0].name: Required value
+            spec.containers[0].env[1].name: Invalid value: "a=b": a valid environment variable name must consist only of printable ASCII characters other than '='
+            spec.containers[0].env[2].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`
+            spec.containers[0].env[3].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.nope": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"
+            spec.containers[0].env[3].valueFrom: Invalid value: "": may not be specified when `value` is not empty
+            spec.containers[0].env[4].valueFrom.secretKeyRef.key: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            spec.containers[0].env[5].valueFrom.resourceFieldRef.resource: Unsupported value: "limits.gpu": supported values: "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory"
+            spec.containers[0].envFrom[0]: Invalid value: "": must specify one of: `configMapRef` or `secretRef`
+            spec.containers[0].envFrom[1].configMapRef.name: Required value
+        "#]],
+    );
+    container_refused(
+        json!({"volumeMounts": [
+            {"name": "nope", "mountPath": "/a"}, {"name": "", "mountPath": "/a", "subPath": "../x"},
+        ]}),
+        expect![[r#"
+            spec.containers[0].volumeMounts[0].name: Not found: "nope"
+            spec.containers[0].volumeMounts[1].name: Required value
+            spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique
+            spec.containers[0].volumeMounts[1].subPath: Invalid value: "../x": must not contain '..'
+        "#]],
+    );
+    container_refused(
+        json!({"securityContext": {"runAsUser": -1, "privileged": true, "allowPrivilegeEscalation": false}}),
+        expect![[r#"
+            spec.containers[0].securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive
+            spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true,"runAsUser":-1}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true
+        "#]],
+    );
+}
+
+#[test]
+fn bad_probes_are_refused_in_upstreams_words() {
+    container_refused(
+        json!({
+            "livenessProbe": {"successThreshold": 2, "httpGet": {"port": "a_b", "scheme": "FTP"}},
+            "readinessProbe": {"periodSeconds": -1, "terminationGracePeriodSeconds": 1},
+            "startupProbe": {"exec": {}, "tcpSocket": {"port": 0}},
+            "lifecycle": {"preStop": {"sleep": {"seconds": 60}}},
+        }),
+        expect![[r#"
+            spec.containers[0].lifecycle.preStop.sleep: Invalid value: 60: must be non-negative and less than terminationGracePeriodSeconds (30)
+            spec.containers[0].livenessProbe.httpGet.port: Invalid value: "a_b": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)
+            spec.containers[0].livenessProbe.httpGet.scheme: Unsupported value: "FTP": supported values: "HTTP", "HTTPS"
+            spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1
+            spec.containers[0].readinessProbe: Required value: must specify a handler type
+            spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0
+            spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 1: must not be set for readinessProbes
+            spec.containers[0].startupProbe.exec.command: Required value
+            spec.containers[0].startupProbe.tcpSocket: Forbidden: may not specify more than 1 handler type
+        "#]],
+    );
+}
+
+#[test]
+fn bad_resources_are_refused_in_upstreams_words() {
+    container_refused(
+        json!({"resources": {
+            "limits": {"cpu": "100m", "memory": "-1Mi", "cpus": "1"},
+            "requests": {"cpu": "200m", "memory": "many", "example.com/gpu": "1.5"},
+        }}),
+        expect![[r#"
+            spec.containers[0].resources.limits[cpus]: Invalid value: "cpus": must be a standard resource type or fully qualified
+            spec.containers[0].resources.limits[cpus]: Invalid value: "cpus": must be a standard resource for containers
+            spec.containers[0].resources.limits[memory]: Invalid value: "-1Mi": must be greater than or equal to 0
+            spec.containers[0].resources.requests: Invalid value: "200m": must be less than or equal to cpu limit of 100m
+            spec.containers[0].resources.requests[cpus]: Invalid value: "cpus": must be a standard resource type or fully qualified
+            spec.containers[0].resources.requests[cpus]: Invalid value: "cpus": must be a standard resource for containers
+            spec.containers[0].resources.requests[example.com/gpu]: Invalid value: "1500m": must be an integer
+            spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources
+            spec.containers[0].resources.requests[memory]: Invalid value: "many": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'
+        "#]],
+    );
+}
+
+#[test]
+fn bad_volumes_are_refused_in_upstreams_words() {
+    spec_refused(
+        json!({"volumes": [
+            {"name": ""}, {"name": "a", "emptyDir": {}, "hostPath": {"path": "/a/../b", "type": "Odd"}}, {"name": "a"},
+            {"name": "b", "secret": {"defaultMode": 512, "items": [{"key": "", "path": "/x"}]}},
+            {"name": "c", "configMap": {}}, {"name": "d", "emptyDir": {"sizeLimit": "-1"}},
+            {"name": "e", "downwardAPI": {"items": [{"path": "..x"}]}},
+            {"name": "f", "projected": {"sources": [{}, {"serviceAccountToken": {"path": "t", "expirationSeconds": 1}}]}},
+            {"name": "g", "persistentVolumeClaim": {}},
+        ]}),
+        expect![[r#"
+            spec.volumes[0].name: Required value
+            spec.volumes[1].hostPath: Forbidden: may not specify more than 1 volume type
+            spec.volumes[2].name: Duplicate value: "a"
+            spec.volumes[3].secret.secretName: Required value
+            spec.volumes[3].secret.defaultMode: Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive
+            spec.volumes[3].secret.items[0].key: Required value
+            spec.volumes[3].secret.items[0].path: Invalid value: "/x": must be a relative path
+            spec.volumes[4].configMap.name: Required value
+            spec.volumes[5].emptyDir.sizeLimit: Forbidden: SizeLimit field must be a valid resource quantity
+            spec.volumes[6].downwardAPI.items[0].path: Invalid value: "..x": must not start with '..'
+            spec.volumes[6].downwardAPI.items[0]: Required value: one of fieldRef and resourceFieldRef is required
+            spec.volumes[7].projected.sources[0]: Required value: must specify a volume type
+            spec.volumes[7].projected.sources[1].serviceAccountToken.expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes
+            spec.volumes[8].persistentVolumeClaim.claimName: Required value
+        "#]],
+    );
+}
+
+#[test]
+fn bad_specs_are_refused_in_upstreams_words() {
+    spec_refused(
+        json!({"restartPolicy": "Maybe", "dnsPolicy": "None", "activeDeadlineSeconds": 0}),
+        expect![[r#"
+        spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "Never", "OnFailure"
+        spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None
+        spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive
+    "#]],
+    );
+    spec_refused(
+        json!({"nodeSelector": {"a": "b c"}, "hostname": "A", "serviceAccountName": "A", "runtimeClassName": ""}),
+        expect![[r#"
+            spec.nodeSelector: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
+            spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.hostname: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.runtimeClassName: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        "#]],
+    );
+    spec_refused(
+        json!({"tolerations": [
+            {"operator": "Equal"}, {"key": "a", "operator": "Exists", "value": "b"}, {"key": "a", "operator": "Odd"},
+            {"key": "a", "effect": "NoSchedule", "tolerationSeconds": 1}, {"key": "a", "effect": "Odd"},
+        ]}),
+        expect![[r#"
+            spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"
+            spec.tolerations[1].operator: Invalid value: {"key":"a","operator":"Exists","value":"b"}: value must be empty when `operator` is 'Exists'
+            spec.tolerations[2].operator: Unsupported value: "Odd": supported values: "Equal", "Exists"
+            spec.tolerations[3].effect: Invalid value: "NoSchedule": effect must be 'NoExecute' when `tolerationSeconds` is set
+            spec.tolerations[4].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
+        "#]],
+    );
+    spec_refused(
+        json!({
+            "affinity": {
+                "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []},
+                    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 0, "preference": {}}]},
+                "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": ""}]},
+            },
+            "topologySpreadConstraints": [{"maxSkew": 0, "topologyKey": "a", "whenUnsatisfiable": "Odd"}],
+        }),
+        expect![[r#"
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term
+            spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range 1-100
+            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty
+            spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero
+            spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "Odd": supported values: "DoNotSchedule", "ScheduleAnyway"
+        "#]],
+    );
+    spec_refused(
+        json!({"initContainers": [
+        {"name": "c", "image": "a", "livenessProbe": {"tcpSocket": {"port": 1}}},
+    ], "ephemeralContainers": [{"name": "e", "image": "a"}]}),
+        expect![[r#"
+            spec.initContainers[0].name: Duplicate value: "c"
+            spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always
+            spec.ephemeralContainers: Forbidden: cannot be set on create
+        "#]],
+    );
+}
+
+#[test]
+fn the_class_of_service_follows_requests_and_limits() {
+    let class = |resources: Value| qos_class(&with_container(json!({"resources": resources}))["spec"]);
+    assert_eq!(class(json!({})), "BestEffort");
+    assert_eq!(class(json!({"requests": {"cpu": "1"}})), "Burstable");
+    assert_eq!(class(json!({"limits": {"cpu": "1", "memory": "1Gi"}})), "Guaranteed");
+    assert_eq!(class(json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m"}})), "Guaranteed");
+    assert_eq!(class(json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1m"}})), "Burstable");
+}
+
+#[test]
+fn what_is_odd_but_allowed_is_warned_of() {
+    let mut pod = with_container(json!({
+        "env": [{"name": "A"}, {"name": "A"}], "resources": {"requests": {"memory": "100m"}},
+        "ports": [{"containerPort": 1, "protocol": "TCP"}, {"containerPort": 1, "protocol": "TCP"}],
+    }));
+    pod["spec"]["terminationGracePeriodSeconds"] = json!(-1);
+    expect![[r#"
+        spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer
+        spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply
+        spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]
+        spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"#]]
+    .assert_eq(&warnings(&pod["spec"], &Path::new("spec")).join("\n"));
+}
