@@ -84,9 +84,13 @@ impl Index {
             Ok(document) => tracing::warn!(version = document.version, "image index of another version put aside"),
             Err(error) => tracing::warn!(%error, "unreadable image index put aside"),
         }
-        let aside = self.path.with_extension("json.unreadable");
+        let aside = self.aside();
         std::fs::rename(&self.path, &aside).map_err(StoreError::io(&aside))?;
         Ok(Records::new())
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.path.with_extension("json.unreadable")
     }
 
     /// Lets `change` alter the records; the file is replaced before this returns.
@@ -111,9 +115,13 @@ impl Index {
         Ok(file)
     }
 
-    /// Every blob that some record needs.
-    pub(crate) fn blobs(&self) -> Result<HashSet<String>, StoreError> {
+    /// Every blob that some record needs; `None` while an index that was put aside may need
+    /// others: whoever mends or removes that file decides.
+    pub(crate) fn blobs(&self) -> Result<Option<HashSet<String>>, StoreError> {
         let records = self.records()?;
-        Ok(records.values().flat_map(|record| record.parts.iter().chain([&record.content])).cloned().collect())
+        if self.aside().exists() {
+            return Ok(None);
+        }
+        Ok(Some(records.values().flat_map(|record| record.parts.iter().chain([&record.content])).cloned().collect()))
     }
 }

@@ -123,6 +123,21 @@ async fn a_password_opens_the_registry() {
 }
 
 #[tokio::test]
+async fn a_token_server_is_asked_with_the_password() {
+    let artifact = artifact("(module)");
+    let fake = Fake::with_token(answers(&artifact.manifest, &[&artifact.config, &artifact.wasm])).await;
+    let (_dir, mine) = store();
+    let reference = named(&format!("{}/app", fake.address));
+    let credentials = [user(&fake.address, "secret")];
+    for (credentials, refused) in [(&[][..], true), (&[user(&fake.address, "guess")][..], true), (&credentials, false)]
+    {
+        let pulled = mine.pull(&reference, credentials).await;
+        assert_eq!(matches!(pulled, Err(PullError::Unauthorized { .. })), refused, "{pulled:?}");
+    }
+    assert_eq!(fake.count("scope=repository%3Aapp%3Apull"), 3);
+}
+
+#[tokio::test]
 async fn missing_images_and_registries_are_named() {
     let registry = Registry::start();
     let (_dir, mine) = store();
@@ -245,6 +260,8 @@ async fn an_unreadable_index_is_put_aside_and_kept() {
     let index = dir.path().join("images/index.json");
     std::fs::write(&index, "{").unwrap();
     assert_eq!(mine.list().await.unwrap(), []);
+    let again = ImageStore::open(ImageStoreConfig::new(dir.path().join("images"))).unwrap();
+    assert!(again.0.blobs.has(&artifact("(module)").wasm_digest).unwrap(), "its blobs stay too");
     assert_eq!(std::fs::read_to_string(index.with_extension("json.unreadable")).unwrap(), "{");
     mine.store(&named("a/one"), artifact("(module)")).await.unwrap();
     assert_eq!(mine.list().await.unwrap().len(), 1);

@@ -83,12 +83,23 @@ pub struct Fake {
 }
 
 impl Fake {
+    /// One that lets everybody in.
     pub async fn start(answers: Answers) -> Self {
+        Self::with(answers, false).await
+    }
+
+    /// One that wants a token, which its own token server gives to `user` with `secret`.
+    pub async fn with_token(answers: Answers) -> Self {
+        Self::with(answers, true).await
+    }
+
+    async fn with(answers: Answers, token: bool) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let tasks = runtime_base::Tasks::new();
         let (noted, answers) = (asked.clone(), Arc::new(Mutex::new(answers)));
+        let here = address.clone();
         tasks.spawn("fake registry", async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut head = Vec::new();
@@ -101,14 +112,23 @@ impl Fake {
                 let head = String::from_utf8_lossy(&head).into_owned();
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 noted.lock().unwrap().push(path.clone());
+                let head = head.to_lowercase();
+                let stranger = token && !head.contains("authorization: bearer letmein");
                 let (status, body) = match answers.lock().unwrap().get_mut(&path) {
+                    // base64 of user:secret
+                    _ if path.starts_with("/token") && head.contains("authorization: basic dxnlcjpzzwnyzxq=") => {
+                        (200, br#"{"token":"letmein"}"#.to_vec())
+                    }
+                    _ if path.starts_with("/token") || stranger => (401, Vec::new()),
                     Some(list) if list.len() > 1 => list.remove(0),
                     Some(list) => list[0].clone(),
                     None if path == "/v2/" => (200, Vec::new()),
                     None => (404, br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}"#.to_vec()),
                 };
-                let head =
-                    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let challenge = format!("www-authenticate: Bearer realm=\"http://{here}/token\",service=\"test\"\r\n");
+                let challenge = if stranger { challenge } else { String::new() };
+                let length = format!("content-length: {}\r\n", body.len());
+                let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{challenge}{length}\r\n");
                 let _ = stream.write_all(head.as_bytes()).await;
                 let _ = stream.write_all(&body).await;
             }
