@@ -83,7 +83,10 @@ impl Blobs {
 
     /// Deletes what `keep` does not name and half-written files, unless somebody is adding: then
     /// the next sweep does it. `keep` is asked once nobody can add; with `None` nothing is deleted.
-    pub(crate) fn sweep(&self, keep: impl FnOnce() -> Result<HashSet<String>, StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn sweep(
+        &self,
+        keep: impl FnOnce() -> Result<Option<HashSet<String>>, StoreError>,
+    ) -> Result<(), StoreError> {
         let file = self.lock_file()?;
         if file.try_lock().is_err() {
             return Ok(());
