@@ -85,10 +85,10 @@ impl Emitter<'_> {
                 missing.push(format!("{name}.{field}"));
             }
             let node = self.node(property);
-            let _ = write!(
+            let _ = writeln!(
                 fields,
                 "Field {{ name: Cow::Borrowed({field:?}), description: Cow::Borrowed({:?}), node: {node}, required: {}, \
-                 tags: Cow::Borrowed(&{:?}), list: {}, patch: {}, map: {}, zero: {} }},\n",
+                 tags: Cow::Borrowed(&{:?}), list: {}, patch: {}, map: {}, zero: {} }},",
                 property["description"].as_str().unwrap_or_default(),
                 required.contains(&field.as_str()),
                 tag.map(Vec::as_slice).unwrap_or_default(),

@@ -4,6 +4,8 @@
 //! [`status::ApiError`]. Must not touch: I/O, tokio, clocks, requests, any other crate of the
 //! workspace. Everything here is pure.
 
+#![allow(clippy::result_large_err, reason = "an ApiError is made once for each refused request, never in a hot loop")]
+
 pub mod codec;
 pub mod discovery;
 pub mod field;
