@@ -6,6 +6,7 @@ use super::replica_set::{not_negative, template_warnings};
 use super::{AGE, NAME, cells, columns, namespaced, pod_spec, selector, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
+use crate::selector::LabelSelector;
 use crate::table::human_duration;
 use serde_json::Value;
 
@@ -141,9 +142,14 @@ fn validate_own_selector(object: &Value, path: &Path, errors: &mut Errors) {
     if is_true(spec, "manualSelector") || spec["selector"].is_null() {
         return;
     }
-    let (uid, labels) = (crate::meta::uid(object), &spec["template"]["metadata"]["labels"]);
-    let at = path.child("template").child("metadata").child("labels");
-    for (label, expected) in [(OLD_UID_LABEL, uid), (OLD_NAME_LABEL, crate::meta::name(object))] {
+    let (uid, name) = (crate::meta::uid(object), crate::meta::name(object));
+    if uid.is_empty() {
+        errors.required(&Path::new("metadata").child("uid"), "");
+    }
+    let expected = [(UID_LABEL, uid), (NAME_LABEL, name), (OLD_UID_LABEL, uid), (OLD_NAME_LABEL, name)];
+    let (labels, at) =
+        (&spec["template"]["metadata"]["labels"], path.child("template").child("metadata").child("labels"));
+    for (label, expected) in expected {
         match labels[label].as_str() {
             None => errors.required(&at.key(label), &format!("must be '{expected}'")),
             Some(value) if value != expected => {
@@ -152,8 +158,8 @@ fn validate_own_selector(object: &Value, path: &Path, errors: &mut Errors) {
             Some(_) => {}
         }
     }
-    let selected = &spec["selector"]["matchLabels"];
-    if [UID_LABEL, OLD_UID_LABEL].into_iter().all(|label| text(selected, label) != uid) {
+    let own = |key: &str| expected.iter().find(|(label, _)| *label == key).map(|(_, value)| (*value).to_owned());
+    if LabelSelector::from_object(&spec["selector"]).is_ok_and(|selector| !selector.matches(&own)) {
         errors.invalid(&path.child("selector"), &spec["selector"], "`selector` not auto-generated");
     }
 }

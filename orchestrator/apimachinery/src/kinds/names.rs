@@ -6,6 +6,9 @@
 const LABEL_REGEX: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const SUBDOMAIN_REGEX: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 
+/// What is wrong with a text; empty when nothing is.
+pub type Rule = fn(&str) -> Vec<String>;
+
 /// Longest DNS label.
 pub const LABEL_BYTES_MAX: usize = 63;
 /// Longest DNS subdomain.
@@ -42,28 +45,31 @@ fn fits_name_part(name: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
-fn collect(wrong: [(bool, String); 2]) -> Vec<String> {
-    wrong.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, text)| text).collect()
+/// What is wrong with a name that is too long or of the wrong form; the explanation is made only then.
+fn judge(name: &str, bytes_max: usize, fits: bool, explanation: impl FnOnce() -> String) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if name.len() > bytes_max {
+        wrong.push(too_long(bytes_max));
+    }
+    if !fits {
+        wrong.push(explanation());
+    }
+    wrong
 }
 
 /// RFC 1123 label: names of namespaces, containers, volumes.
 pub fn dns_label(name: &str) -> Vec<String> {
     let message = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
                    and end with an alphanumeric character";
-    collect([
-        (name.len() > LABEL_BYTES_MAX, too_long(LABEL_BYTES_MAX)),
-        (!fits_label(name), explain(message, LABEL_REGEX, &["my-name", "123-abc"])),
-    ])
+    judge(name, LABEL_BYTES_MAX, fits_label(name), || explain(message, LABEL_REGEX, &["my-name", "123-abc"]))
 }
 
 /// RFC 1123 subdomain: names of most objects.
 pub fn dns_subdomain(name: &str) -> Vec<String> {
     let message = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
                    must start and end with an alphanumeric character";
-    collect([
-        (name.len() > SUBDOMAIN_BYTES_MAX, too_long(SUBDOMAIN_BYTES_MAX)),
-        (!name.split('.').all(fits_label), explain(message, SUBDOMAIN_REGEX, &["example.com"])),
-    ])
+    let fits = name.split('.').all(fits_label);
+    judge(name, SUBDOMAIN_BYTES_MAX, fits, || explain(message, SUBDOMAIN_REGEX, &["example.com"]))
 }
 
 /// RFC 1035 label: names of Services.
@@ -71,10 +77,7 @@ pub fn dns_1035_label(name: &str) -> Vec<String> {
     let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
                    character, and end with an alphanumeric character";
     let fits = fits_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase());
-    collect([
-        (name.len() > LABEL_BYTES_MAX, too_long(LABEL_BYTES_MAX)),
-        (!fits, explain(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"])),
-    ])
+    judge(name, LABEL_BYTES_MAX, fits, || explain(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]))
 }
 
 /// What may stand between slashes of a path: names of roles.
@@ -92,7 +95,7 @@ pub fn path_segment(name: &str, prefix: bool) -> Vec<String> {
 }
 
 /// Makes a rule for names fit prefixes (`generateName`), whose last characters are still to come.
-pub fn of_prefix(rule: fn(&str) -> Vec<String>, name: &str, prefix: bool) -> Vec<String> {
+pub fn of_prefix(rule: Rule, name: &str, prefix: bool) -> Vec<String> {
     match name.strip_suffix('-') {
         Some(stem) if prefix => rule(&format!("{stem}a")),
         _ => rule(name),
@@ -137,10 +140,8 @@ pub fn label_value(value: &str) -> Vec<String> {
     let message = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
                    must start and end with an alphanumeric character";
     let regex = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
-    collect([
-        (value.len() > LABEL_BYTES_MAX, too_long(LABEL_BYTES_MAX)),
-        (!value.is_empty() && !fits_name_part(value), explain(message, regex, &["MyValue", "my_value", "12345"])),
-    ])
+    let fits = value.is_empty() || fits_name_part(value);
+    judge(value, LABEL_BYTES_MAX, fits, || explain(message, regex, &["MyValue", "my_value", "12345"]))
 }
 
 /// The name of an environment variable.
@@ -156,10 +157,9 @@ pub fn environment_variable(name: &str) -> Vec<String> {
 pub fn data_key(key: &str) -> Vec<String> {
     let message = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
     let fits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    let mut wrong = collect([
-        (key.len() > SUBDOMAIN_BYTES_MAX, too_long(SUBDOMAIN_BYTES_MAX)),
-        (!fits, explain(message, "[-._a-zA-Z0-9]+", &["key.name", "KEY_NAME", "key-name"])),
-    ]);
+    let mut wrong = judge(key, SUBDOMAIN_BYTES_MAX, fits, || {
+        explain(message, "[-._a-zA-Z0-9]+", &["key.name", "KEY_NAME", "key-name"])
+    });
     if key == "." || key == ".." {
         wrong.push(format!("must not be '{key}'"));
     } else if key.starts_with("..") {

@@ -70,7 +70,6 @@ fn prepare_create(object: &mut Value) {
         object["status"]["conditions"] = json!([{
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
-            "lastProbeTime": null, "lastTransitionTime": null,
         }]);
     }
 }

@@ -100,7 +100,7 @@ fn one_of(value: &Value, field: &str, supported: &[&str], path: &Path, errors: &
 }
 
 fn validate_names(spec: &Value, path: &Path, errors: &mut Errors) {
-    let rules: [(&str, fn(&str) -> Vec<String>); 6] = [
+    let rules: [(&str, names::Rule); 6] = [
         ("serviceAccountName", names::dns_subdomain),
         ("nodeName", names::dns_subdomain),
         ("hostname", names::dns_label),

@@ -193,6 +193,17 @@ fn good_objects_are_taken_and_defaulting_them_again_changes_nothing() {
     }
 }
 
+#[test]
+fn what_the_rules_write_fits_the_schema() {
+    for (name, object) in samples() {
+        let (kind, mut object) = (kind(name), created(name, object));
+        assert_eq!(kind.schema().prune(&mut object), Vec::<String>::new(), "{name}");
+        let mut errors = Errors::default();
+        kind.schema().check(&mut object, &mut errors);
+        assert_eq!(lines(&errors), "", "{name}");
+    }
+}
+
 fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(key, child)| (key.replace('/', "~1"), child)).collect(),

@@ -49,7 +49,7 @@ fn a_binding_names_one_role_for_good() {
     );
     shown(
         "RoleBinding",
-        &[binding.clone()],
+        std::slice::from_ref(&binding),
         expect![[r#"
         x | ClusterRole/view | 60m | ann, bob | dev | ci/robot
     "#]],

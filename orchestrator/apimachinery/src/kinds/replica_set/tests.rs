@@ -11,7 +11,7 @@ fn a_replica_set_counts_its_pods() {
     set["status"] = json!({"replicas": 1, "readyReplicas": 1});
     shown(
         "ReplicaSet",
-        &[set.clone()],
+        std::slice::from_ref(&set),
         expect![[r#"
         x | 1 | 1 | 1 | 60m | c | hello:1 | a notin (b,c),app=x
     "#]],
