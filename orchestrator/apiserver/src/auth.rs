@@ -21,6 +21,7 @@ mod x509;
 pub(crate) mod tests;
 
 pub use authenticator::Authenticator;
+pub(crate) use authenticator::user_info;
 pub use escalation::check_escalation;
 pub use impersonation::impersonate;
 pub use issuer::{ISSUER, TokenIssuer};
