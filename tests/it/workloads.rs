@@ -213,7 +213,7 @@ fn a_job_succeeds_and_another_fails_with_its_exit_code() {
 fn too_much_memory_is_oom_killed() {
     let server = Server::start();
     let kubectl = server.kubectl();
-    let limits = json!({"container": {"args": ["mem", "200"], "resources": {"limits": {"memory": "64Mi"}}}, "spec": {"restartPolicy": "Never"}});
+    let limits = json!({"container": {"args": ["memory", "200"], "resources": {"limits": {"memory": "64Mi"}}}, "spec": {"restartPolicy": "Never"}});
     kubectl.apply(&pod("hog", "stress", limits));
     let killed = |pod: &Value| main_state(pod)["terminated"]["reason"] == "OOMKilled";
     let seen = kubectl.wait_until(&["get", "pod", "hog"], "OOMKilled", LIMIT, killed);

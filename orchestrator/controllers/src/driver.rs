@@ -168,7 +168,9 @@ impl Shell {
         for tell in &plan.tells {
             self.tell(tell, "");
         }
-        let mut results = stream::iter(plan.writes).map(|write| self.execute(write)).buffered(WRITES_IN_FLIGHT_MAX);
+        let mut results = stream::iter(first_for_each_object(plan.writes))
+            .map(|write| self.execute(write))
+            .buffered(WRITES_IN_FLIGHT_MAX);
         let mut first_error = None;
         while let Some(result) = results.next().await {
             if let Err(error) = result {
@@ -215,6 +217,14 @@ impl Shell {
         let kind = if tell.warning { EventType::Warning } else { EventType::Normal };
         self.recorder.event(&tell.about, kind, tell.reason, tell.message.replace("{name}", name));
     }
+}
+
+/// Two writes to one object would conflict, since both carry the version that was read: the first
+/// is done, and its effect wakes the key for the second.
+fn first_for_each_object(writes: Vec<Write>) -> Vec<Write> {
+    let mut seen = std::collections::HashSet::new();
+    let fresh = |write: &Write| write.verb == Verb::Create || seen.insert((write.resource, write.object.clone()));
+    writes.into_iter().filter(fresh).collect()
 }
 
 /// Sends one write; the answer is the object, or a Status.

@@ -24,5 +24,8 @@ pub mod replicaset;
 pub mod rootca;
 pub mod serviceaccount;
 
+#[cfg(test)]
+mod testing;
+
 pub use caches::Caches;
 pub use driver::{Controllers, ControllersConfig};
