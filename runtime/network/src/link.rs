@@ -1,13 +1,14 @@
 //! Established connections: made of pipes, bridged to kernel sockets, broken when a Pod goes.
 
 use crate::limits::SOCKET_READ_BYTES;
+use crate::switch::Switch;
 use bytes::BytesMut;
 use futures::task::AtomicWaker;
 use runtime_spec::Connection;
 use runtime_spec::pipe::{PipeBreaker, PipeReader, PipeWriter, pipe};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -111,10 +112,22 @@ pub(crate) fn cut_all(links: Vec<Link>) {
     links.iter().for_each(Link::cut);
 }
 
+/// Who came through a NodePort.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) node_port: u16,
+    /// Its real address.
+    pub(crate) client: IpAddr,
+    /// Its address as Pods see it.
+    pub(crate) peer: SocketAddr,
+    /// Who finds another Pod, if one ends before it takes the connection.
+    pub(crate) home: Weak<Switch>,
+}
+
 /// A kernel socket on its way to, or in the hands of, a Pod's program.
 pub(crate) struct Socket {
-    pub(crate) stream: TcpStream,
-    pub(crate) cut: Arc<Cut>,
+    stream: TcpStream,
+    cut: Arc<Cut>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -123,7 +136,10 @@ impl Socket {
         Box::new(Socket { stream, cut: Arc::default(), _permit: permit })
     }
 
-    pub(crate) fn link(&self) -> Link {
+    /// The handle for the Pod that gets it next; a Pod before that did not take it must not
+    /// break it any more.
+    pub(crate) fn link(&mut self) -> Link {
+        self.cut = Arc::default();
         Link::Socket(Arc::downgrade(&self.cut))
     }
 

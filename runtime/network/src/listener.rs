@@ -1,6 +1,6 @@
 //! Listeners of a Pod: a bounded queue of connections that wait for `accept`.
 
-use crate::link::{Socket, join};
+use crate::link::{Caller, Socket, join};
 use crate::pod::Pod;
 use runtime_base::Tasks;
 use runtime_spec::limits::LISTEN_BACKLOG_MAX;
@@ -18,14 +18,17 @@ pub(crate) enum Incoming {
     Socket {
         socket: Box<Socket>,
         local: SocketAddr,
-        peer: SocketAddr,
+        caller: Caller,
     },
 }
 
 impl Incoming {
-    fn refuse(self) {
-        if let Incoming::Socket { socket, .. } = self {
-            socket.refuse();
+    /// Nobody will take it here: a caller of a Service may find another endpoint.
+    fn send_away(self) {
+        let Incoming::Socket { socket, caller, .. } = self else { return };
+        match caller.home.upgrade().filter(|switch| !switch.tasks().is_stopping()) {
+            Some(switch) => switch.take_node_port(socket, caller),
+            None => socket.refuse(),
         }
     }
 }
@@ -117,14 +120,15 @@ impl Queue {
         self.room.notify_one();
     }
 
-    /// Refuses those who wait, and all who come.
+    /// Refuses those who wait (or sends them to another endpoint), and all who come. The queue's
+    /// Pod must not have it any more.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
         let acceptor = state.acceptor.take();
         drop(state);
-        waiting.into_iter().for_each(Incoming::refuse);
+        waiting.into_iter().for_each(Incoming::send_away);
         if let Some(waker) = acceptor {
             waker.wake();
         }
@@ -152,7 +156,7 @@ impl TcpListener for Listener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Connection, NetError>> {
         self.queue.poll_next(cx).map_ok(|incoming| match incoming {
             Incoming::Pipes(connection) => connection,
-            Incoming::Socket { socket, local, peer } => {
+            Incoming::Socket { socket, local, caller: Caller { peer, .. } } => {
                 let (inside, outside) = join((local, peer), (peer, local));
                 self.tasks.spawn("bridge", socket.bridge(outside));
                 inside
@@ -163,7 +167,7 @@ impl TcpListener for Listener {
     fn poll_accept_stream(&self, cx: &mut Context<'_>) -> Poll<Result<AcceptedStream, NetError>> {
         self.queue.poll_next(cx).map_ok(|incoming| match incoming {
             Incoming::Pipes(connection) => connection.into(),
-            Incoming::Socket { socket, local, peer } => AcceptedStream { local, peer, stream: socket },
+            Incoming::Socket { socket, local, caller } => AcceptedStream { local, peer: caller.peer, stream: socket },
         })
     }
 

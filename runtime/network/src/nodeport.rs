@@ -1,9 +1,9 @@
 //! NodePorts: ports of the host that lead to Services.
 
 use crate::limits::{ACCEPT_REST, CONNECT_TIME_MAX, NODE_PORT_BACKLOG};
-use crate::link::Socket;
+use crate::link::{Caller, Socket};
 use crate::listener::{Incoming, NotQueued};
-use crate::service::Index;
+use crate::service::{Index, Port};
 use crate::switch::{Route, Switch};
 use runtime_base::clock::{sleep, within};
 use std::collections::{BTreeMap, HashMap};
@@ -98,7 +98,7 @@ async fn serve(switch: Weak<Switch>, port: u16, listener: Arc<Mutex<Option<TcpLi
         match accepted.await {
             Some(Ok((stream, peer))) => {
                 let Some(switch) = switch.upgrade() else { return };
-                switch.take_node_port(port, stream, peer);
+                switch.accept_node_port(port, stream, peer);
             }
             Some(Err(error)) => {
                 warn!(port, %error, "NodePort cannot accept");
@@ -110,33 +110,54 @@ async fn serve(switch: Weak<Switch>, port: u16, listener: Arc<Mutex<Option<TcpLi
 }
 
 impl Switch {
-    /// Hands a connection to an endpoint: at once when one has room, else in a task.
-    fn take_node_port(self: &Arc<Self>, port: u16, stream: TcpStream, peer: SocketAddr) {
+    fn accept_node_port(self: &Arc<Self>, node_port: u16, stream: TcpStream, peer: SocketAddr) {
         // A failure costs speed only.
         let _ = stream.set_nodelay(true);
         let Ok(permit) = self.outside.clone().try_acquire_owned() else {
-            debug!(port, "too many connections from outside");
+            debug!(node_port, "too many connections from outside");
             let _ = stream.set_zero_linger();
             return;
         };
-        let socket = Socket::new(stream, permit);
         // A Pod must not take a caller on the host for its own localhost.
         let client = peer.ip().to_canonical();
         let peer = SocketAddr::new(if client.is_loopback() { self.gateway() } else { client }, peer.port());
-        let Some(entry) = self.index.load().node_port(port).cloned() else { return socket.refuse() };
-        let targets = self.balancer.choose(&entry, client);
-        let Err((socket, rest)) = self.hand_over(socket, peer, targets, |target| {
-            self.balancer.connected(&entry, client, target);
-        }) else {
-            return;
-        };
-        let waiting = self.node_port_waiting.clone().try_acquire_owned();
-        let (Ok(waiting), false) = (waiting, rest.is_empty()) else { return socket.refuse() };
-        let switch = self.clone();
-        self.tasks().spawn("node-port-connection", async move {
-            let _waiting = waiting;
-            switch.hand_over_slowly(socket, peer, rest).await;
-        });
+        let caller = Caller { node_port, client, peer, home: Arc::downgrade(self) };
+        self.take_node_port(Socket::new(stream, permit), caller);
+    }
+
+    /// Hands a connection to an endpoint: at once when one has room, else in a task. With
+    /// nobody left it is reset, unless the tables changed meanwhile.
+    pub(crate) fn take_node_port(self: &Arc<Self>, mut socket: Box<Socket>, caller: Caller) {
+        let mut index = self.index.load_full();
+        loop {
+            let Some(port) = index.node_port(caller.node_port).cloned() else { return socket.refuse() };
+            let targets = self.balancer.choose(&port, caller.client);
+            match self.hand_over(socket, &caller, &port, targets) {
+                Ok(()) => return,
+                Err((back, rest)) if rest.is_empty() => socket = back,
+                Err((socket, rest)) => {
+                    let Ok(waiting) = self.node_port_waiting.clone().try_acquire_owned() else {
+                        return socket.refuse();
+                    };
+                    let switch = self.clone();
+                    self.tasks().spawn("node-port-connection", async move {
+                        let _waiting = waiting;
+                        let Err(socket) = switch.hand_over_slowly(socket, &caller, rest).await else { return };
+                        if Arc::ptr_eq(&index, &switch.index.load()) {
+                            socket.refuse();
+                        } else {
+                            switch.take_node_port(socket, caller);
+                        }
+                    });
+                    return;
+                }
+            }
+            let newer = self.index.load_full();
+            if Arc::ptr_eq(&index, &newer) {
+                return socket.refuse();
+            }
+            index = newer;
+        }
     }
 
     /// Gives the socket to the first target that takes it without waiting, or gives it back with
@@ -144,16 +165,16 @@ impl Switch {
     fn hand_over(
         &self,
         mut socket: Box<Socket>,
-        peer: SocketAddr,
+        caller: &Caller,
+        port: &Port,
         targets: Vec<SocketAddr>,
-        connected: impl Fn(SocketAddr),
     ) -> Result<(), (Box<Socket>, Vec<SocketAddr>)> {
         for (at, target) in targets.iter().copied().enumerate() {
             let pod = match self.route(target) {
                 Route::Pod(pod) => pod,
                 Route::Outside => return Err((socket, targets[at..].to_vec())),
                 Route::Api(api) => {
-                    (api.accept)(socket, peer);
+                    (api.accept)(socket, caller.peer);
                     return Ok(());
                 }
                 Route::Service(_) | Route::Refused | Route::Unreachable => continue,
@@ -162,9 +183,9 @@ impl Switch {
             if pod.track(socket.link(), target).is_err() {
                 continue;
             }
-            match queue.try_push(Incoming::Socket { socket, local: target, peer }) {
+            match queue.try_push(Incoming::Socket { socket, local: target, caller: caller.clone() }) {
                 Ok(()) => {
-                    connected(target);
+                    self.balancer.connected(port, caller.client, target);
                     return Ok(());
                 }
                 Err(NotQueued::Full(Incoming::Socket { socket, .. })) => return Err((socket, targets[at..].to_vec())),
@@ -176,7 +197,13 @@ impl Switch {
         Err((socket, Vec::new()))
     }
 
-    async fn hand_over_slowly(&self, mut socket: Box<Socket>, peer: SocketAddr, targets: Vec<SocketAddr>) {
+    /// Gives the socket to the first target that takes it in time, or gives it back.
+    async fn hand_over_slowly(
+        &self,
+        mut socket: Box<Socket>,
+        caller: &Caller,
+        targets: Vec<SocketAddr>,
+    ) -> Result<(), Box<Socket>> {
         for target in targets {
             match self.route(target) {
                 Route::Pod(pod) => {
@@ -184,24 +211,25 @@ impl Switch {
                     if pod.track(socket.link(), target).is_err() {
                         continue;
                     }
-                    let incoming = Incoming::Socket { socket, local: target, peer };
+                    let incoming = Incoming::Socket { socket, local: target, caller: caller.clone() };
                     match within(CONNECT_TIME_MAX, queue.push(incoming)).await {
                         Some(Err(Incoming::Socket { socket: back, .. })) => socket = back,
-                        _ => return,
+                        // Taken, or too late: what waited was dropped, which closes it.
+                        _ => return Ok(()),
                     }
                 }
                 Route::Outside => match self.open_outside(target).await {
                     Ok(mut far) => {
                         // Either side may break it; there is nobody to tell.
                         let _ = tokio::io::copy_bidirectional(&mut socket, &mut far).await;
-                        return;
+                        return Ok(());
                     }
                     Err(error) => debug!(%target, %error, "endpoint outside did not answer"),
                 },
                 _ => {}
             }
         }
-        socket.refuse();
+        Err(socket)
     }
 }
 

@@ -162,3 +162,25 @@ fn own_address() -> Option<std::net::IpAddr> {
     probe.connect("192.0.2.1:9").ok()?;
     Some(probe.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback())
 }
+
+#[tokio::test]
+async fn a_caller_that_waits_at_a_pod_that_goes_is_served_by_another() {
+    let f = Fixture::new();
+    let (a, b) = (f.pod("a"), f.pod("b"));
+    f.switch.set_tables(&tables(vec![web(vec![target(on(&a, 80))])]));
+    let waits_at = a.listen(at("0.0.0.0:80"), 2).unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..4 {
+        // The first two are queued, the others wait for room.
+        calls.push(TcpStream::connect(address(&f)).await.unwrap());
+    }
+    let taken = accept_stream(&*waits_at).await.unwrap();
+    echo(&f.tasks, b.listen(at("0.0.0.0:80"), 128).unwrap(), "b");
+    f.switch.set_tables(&tables(vec![web(vec![target(on(&b, 80))])]));
+    drop(waits_at);
+    f.switch.detach("uid-a");
+    drop(taken);
+    let answers = futures::future::join_all(calls.into_iter().map(|call| ask(call, b"!"))).await;
+    // Only the one that was accepted went with its Pod.
+    assert_eq!(answers.iter().filter(|answer| answer.as_deref().ok() == Some("b!")).count(), 3, "{answers:?}");
+}
