@@ -1,5 +1,8 @@
 //! What a kind is: its names, verbs, columns and rules. One row of the kinds table.
 
+#[cfg(test)]
+mod tests;
+
 use crate::field::Errors;
 use crate::schema::Schema;
 use serde_json::Value;
@@ -238,6 +241,17 @@ impl Catalog {
     /// The kind that `apiVersion` and `kind` of an object name.
     pub fn kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Kind>> {
         self.by_kind.get(&(group.into(), version.into(), kind.into())).map(|&index| &self.kinds[index])
+    }
+
+    /// The kind whose name or plural is nearest to a mistyped one, if any is near.
+    pub fn nearest(&self, kind: &str) -> Option<&Arc<Kind>> {
+        let wanted = kind.to_lowercase();
+        let distance = |known: &Kind| {
+            let names = [known.kind.to_lowercase(), known.plural.to_string(), known.singular.to_string()];
+            names.iter().map(|name| strsim::osa_distance(name, &wanted)).min().unwrap_or(usize::MAX)
+        };
+        let near = self.kinds.iter().map(|known| (distance(known), known));
+        near.filter(|(far, _)| *far <= wanted.len() / 3).min_by_key(|(far, _)| *far).map(|(_, known)| known)
     }
 
     /// All kinds, in the order of the table.

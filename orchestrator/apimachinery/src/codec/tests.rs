@@ -50,3 +50,10 @@ fn arbitrary_bytes_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn reports_of_duplicates_are_bounded() {
+    let body = format!("{{{}\"a\": 1}}", "\"a\": 1, ".repeat(2 * crate::limits::FIELD_REPORTS_MAX));
+    let decoded = decode(Format::Json, body.as_bytes(), &|_, _| None).unwrap();
+    assert_eq!(decoded.duplicates.len(), crate::limits::FIELD_REPORTS_MAX);
+}

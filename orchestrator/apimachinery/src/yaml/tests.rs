@@ -106,3 +106,12 @@ fn arbitrary_bytes_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn documents_are_bounded_in_bytes_and_depth() {
+    let long = format!("a: {}\n", "x".repeat(YAML_DOCUMENT_BYTES_MAX));
+    assert!(parse_all(&long).unwrap_err().message.contains("longer than"));
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(parse_all(&nested(YAML_DEPTH_MAX - 1)).is_ok());
+    assert!(parse_all(&nested(YAML_DEPTH_MAX + 1)).is_err());
+}

@@ -250,3 +250,15 @@ fn foreign_bodies_are_refused() {
         }
     }
 }
+
+#[test]
+fn a_body_of_kubectl_is_decoded() {
+    // kubectl 1.35 create deployment d --image=i --replicas=0 --port=80
+    let decoded = decode(Format::Protobuf, include_bytes!("create-deployment.bin"), &schema::of_kind).unwrap();
+    let labels = json!({"app": "d"});
+    let container = json!({"name": "i", "image": "i", "ports": [{"containerPort": 80}], "resources": {}});
+    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [container]}});
+    let spec = json!({"replicas": 0, "selector": {"matchLabels": labels}, "strategy": {}, "template": template});
+    let expected = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "labels": labels}, "spec": spec, "status": {}});
+    assert_eq!(decoded.value, expected);
+}
