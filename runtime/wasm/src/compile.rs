@@ -197,8 +197,11 @@ fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
         Format::Module => engine.precompile_module(wasm),
     };
     result.map_err(|error| {
-        let newer = [&b"@0.3."[..], b"wasi:http/handler@0.3"].iter().any(|name| contains(wasm, name));
-        let hint = if newer { " (it uses WASI 0.3, which is not supported yet; build it for WASI 0.2)" } else { "" };
+        let hint = if contains(wasm, b"@0.3.") {
+            " (it uses WASI 0.3, which is not supported yet; build it for WASI 0.2)"
+        } else {
+            ""
+        };
         CompileError::Program(format!("it cannot be compiled: {error:#}{hint}"))
     })
 }

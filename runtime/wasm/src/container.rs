@@ -2,7 +2,7 @@
 
 use crate::backend::Shared;
 use crate::exit::End;
-use crate::guest::{component_store, module_store};
+use crate::guest::{component_store, make_root, module_store};
 use crate::http::{Endpoint, HttpProgram};
 use crate::limiter::MemoryAccount;
 use crate::program::Program;
@@ -116,19 +116,20 @@ impl Run {
         self: Arc<Self>,
         http: Option<Arc<HttpProgram>>,
         running: oneshot::Sender<Result<(), BackendError>>,
+        mut last: LastWord,
     ) {
-        let started_at = self.shared.clock.now();
         let guest = match self.prepare() {
             Ok(guest) => guest,
             Err(error) => {
-                self.exit(started_at, End::not_started(chain(&error)));
+                last.end = End::not_started(chain(&error));
+                drop(last);
                 let _ = running.send(Err(error));
                 return;
             }
         };
-        self.state.send_replace(ContainerState::Running { started_at });
+        self.state.send_replace(ContainerState::Running { started_at: last.started_at });
         let _ = running.send(Ok(()));
-        let end = {
+        last.end = {
             let guest = AssertUnwindSafe(self.metered(guest.run())).catch_unwind();
             tokio::select! {
                 biased;
@@ -140,11 +141,11 @@ impl Run {
         if let Some(http) = http {
             http.close().await;
         }
-        self.exit(started_at, end);
     }
 
     fn prepare(&self) -> Result<Prepared, BackendError> {
         let engine = &self.shared.engine;
+        make_root(&self.sandbox, &self.workload)?;
         Ok(match &*self.program {
             Program::Command(pre) => {
                 let store = component_store(engine, &self.sandbox, &self.workload, &self.memory)?;
@@ -160,6 +161,25 @@ impl Run {
                 Prepared::Http
             }
         })
+    }
+}
+
+/// Says how a run ended, whatever ends it; without anything else it was killed with its backend.
+struct LastWord {
+    run: Arc<Run>,
+    started_at: SystemTime,
+    end: End,
+}
+
+impl LastWord {
+    fn new(run: &Arc<Run>) -> Self {
+        LastWord { run: run.clone(), started_at: run.shared.clock.now(), end: End::stopped(true) }
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.run.exit(self.started_at, self.end.clone());
     }
 }
 
@@ -273,7 +293,8 @@ impl Container for WasmContainer {
             return Err(failed("it was started already"));
         }
         let (running, result) = oneshot::channel();
-        run.shared.spawn("wasm-container", run.clone().execute(self.http.clone(), running));
+        let execution = run.clone().execute(self.http.clone(), running, LastWord::new(run));
+        run.shared.spawn("wasm-container", execution);
         result.await.unwrap_or_else(|_| Err(failed("the runtime is stopping")))
     }
 

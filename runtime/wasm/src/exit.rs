@@ -50,18 +50,16 @@ impl End {
     }
 }
 
-/// The cause and the innermost frames.
+/// The cause and the names of the innermost functions.
 fn trap_message(error: &wasmtime::Error) -> String {
     let mut message = match error.downcast_ref::<Trap>() {
         Some(trap) => format!("wasm trap: {trap}").replace("wasm trap: wasm trap:", "wasm trap:"),
         None => error.root_cause().to_string(),
     };
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
-    for frame in frames.iter().take(TRAP_FRAMES_MAX) {
-        let _ = match frame.func_name() {
-            Some(name) => write!(message, "\n  at {name}"),
-            None => write!(message, "\n  at function {}", frame.func_index()),
-        };
+    // A program without a name section has nothing to say here.
+    for name in frames.iter().filter_map(|frame| frame.func_name()).take(TRAP_FRAMES_MAX) {
+        let _ = write!(message, "\n  at {name}");
     }
     message
 }

@@ -5,8 +5,10 @@ use crate::limits::{HANDLES_MAX, HEADER_BYTES_MAX, HOSTCALL_BYTES_MAX, RANDOM_BY
 use crate::outbound::Outbound;
 use crate::sockets::NetView;
 use crate::stdio::Output;
+use runtime_base::path::{confined, create_dir};
 use runtime_spec::{BackendError, LogStream, Mount, Sandbox, Workload};
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -113,10 +115,38 @@ fn context(sandbox: &Sandbox, workload: &Workload) -> Result<WasiCtxBuilder, Bac
     // Standard input is closed, which is the builder's default.
     builder.stdout(Output { sink: workload.log.clone(), stream: LogStream::Stdout });
     builder.stderr(Output { sink: workload.log.clone(), stream: LogStream::Stderr });
+    if let Some(root) = root_dir(sandbox, workload) {
+        let root = Mount { host_path: root, container_path: "/".into(), read_only: true };
+        preopen(&mut builder, workload, &root)?;
+    }
     for mount in &workload.mounts {
         preopen(&mut builder, workload, mount)?;
     }
     Ok(builder)
+}
+
+/// Where the container's `/` is: a read-only tree that holds nothing but the places of its
+/// mounts, so that a program finds them by listing directories. Without mounts (or with one at
+/// `/`) there is none. Libraries prefer the longest path that fits, so mounts hide it.
+fn root_dir(sandbox: &Sandbox, workload: &Workload) -> Option<PathBuf> {
+    let mounts = &workload.mounts;
+    let wanted = !mounts.is_empty() && mounts.iter().all(|mount| mount.container_path != "/");
+    wanted.then(|| sandbox.dir.join("wasm-root").join(&workload.name))
+}
+
+/// Makes the container's `/` before its first instance.
+pub(crate) fn make_root(sandbox: &Sandbox, workload: &Workload) -> Result<(), BackendError> {
+    let Some(root) = root_dir(sandbox, workload) else { return Ok(()) };
+    for mount in &workload.mounts {
+        let place = mount.container_path.trim_start_matches('/');
+        let dir = confined(&root, Path::new(place)).map_err(|error| BackendError::Container {
+            container: workload.name.clone(),
+            reason: format!("mount {}: {error}", mount.container_path),
+        })?;
+        create_dir(&dir, 0o755)
+            .map_err(|source| BackendError::Io { step: format!("make directory {}", dir.display()), source })?;
+    }
+    Ok(())
 }
 
 fn preopen(builder: &mut WasiCtxBuilder, workload: &Workload, mount: &Mount) -> Result<(), BackendError> {

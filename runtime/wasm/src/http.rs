@@ -130,6 +130,8 @@ impl HttpProgram {
             None => self.instantiate().await?,
         };
         let store = &mut instance.store;
+        // The epoch went on while the instance was idle.
+        store.set_epoch_deadline(1);
         let scheme = match request.uri().scheme_str() {
             Some("https") => Scheme::Https,
             _ => Scheme::Http,

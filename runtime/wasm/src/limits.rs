@@ -30,7 +30,7 @@ pub const HANDLES_MAX: usize = 65_536;
 pub const HOSTCALL_BYTES_MAX: usize = 64 << 20;
 
 /// Random bytes of one call.
-pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
+pub const RANDOM_BYTES_MAX: u64 = 16 << 20;
 
 /// Bytes of all headers of one HTTP message.
 pub const HEADER_BYTES_MAX: usize = 128 << 10;
@@ -82,7 +82,7 @@ pub const PROGRAMS_KEPT_MAX: usize = 32;
 /// Threads for blocking file operations of all guests.
 pub const FILE_THREADS_MAX: usize = 16;
 
-/// Frames of a trap's message.
+/// Function names in a trap's message.
 pub const TRAP_FRAMES_MAX: usize = 6;
 
 /// Bytes of a host name in a lookup (RFC 1035, 2.3.4).

@@ -65,3 +65,6 @@ pub(crate) fn to_wasi(error: HttpError) -> Error {
         HttpError::Program(_) => Error::ConnectionTerminated,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,8 @@ fn a_backend_may_be_dropped_anywhere() {
         let main = "(func (export \"run\") (result i32) (loop $l (br $l)) (i32.const 0))";
         let container = kit.start(kit.workload(&command(main))).await;
         drop(kit);
-        drop(container);
+        // It ends with its backend, and says so.
+        assert_eq!(exit(&*container).await.code, 137);
+        container.stop(Duration::from_secs(30)).await.unwrap();
     });
 }

@@ -182,10 +182,10 @@ async fn arguments_environment_and_outputs_reach_where_they_belong() {
     assert_eq!(kit.log.stderr(), "=");
 }
 
-/// Opens "file" in the first directory for writing, making it; exits with the errno.
+/// Opens "file" in the first mount (the directory after `/`) for writing, making it; exits with the errno.
 fn makes_a_file() -> Vec<u8> {
     module(
-        "(call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 1)
+        "(call $exit (call $open (i32.const 4) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 1)
           (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 128)))",
     )
 }
@@ -201,6 +201,27 @@ async fn mounts_are_writable_unless_read_only() {
         // 63 is wasip1's errno for "not permitted".
         assert_eq!((status.code, volume.join("file").exists()), (code, !read_only));
     }
+}
+
+#[tokio::test]
+async fn the_root_shows_the_mounts_and_takes_no_files() {
+    let kit = Kit::new();
+    let volume = kit.dir.path().join("volume");
+    std::fs::create_dir(&volume).unwrap();
+    let mount = Mount { host_path: volume, container_path: "/data".into(), read_only: false };
+    // Directory 3 is `/`: opens the directory "data" there, or makes "file" there.
+    for (path, flags, code) in [(1028, 2, 0), (1024, 1, 63)] {
+        let wasm = module(&format!(
+            "(call $exit (call $open (i32.const 3) (i32.const 0) (i32.const {path}) (i32.const 4) (i32.const {flags})
+              (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 128)))"
+        ));
+        let status = kit.run(Workload { mounts: vec![mount.clone()], ..kit.workload(&wasm) }).await;
+        assert_eq!(status.code, code, "{path}");
+    }
+    let mount = Mount { container_path: "/a/../../b".into(), ..mount };
+    let workload = Workload { mounts: vec![mount], ..kit.workload(&returns(0)) };
+    let container = kit.backend.create(&kit.sandbox(1), workload).await.unwrap();
+    assert!(matches!(container.start().await, Err(BackendError::Container { .. })));
 }
 
 #[tokio::test]

@@ -115,3 +115,13 @@ async fn a_handler_that_was_not_started_refuses() {
     let container = kit.backend.create(&kit.sandbox(1), kit.workload(&echoes_the_path())).await.unwrap();
     assert!(matches!(get(&*container.http().unwrap(), "/").await, Err(HttpError::Program(_))));
 }
+
+#[test]
+fn only_so_many_requests_wait() {
+    use super::{HTTP_WAITING_MAX, Waiting};
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let mut waiting: Vec<_> = (0..HTTP_WAITING_MAX).map(|_| Waiting::enter(&count).unwrap()).collect();
+    assert!(Waiting::enter(&count).is_none());
+    waiting.pop();
+    assert!(Waiting::enter(&count).is_some());
+}

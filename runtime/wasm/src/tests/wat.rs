@@ -285,7 +285,7 @@ pub(crate) fn module(main: &str) -> Vec<u8> {
         (import "wasi_snapshot_preview1" "path_open"
           (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
         (memory (export "memory") 1)
-        (data (i32.const 1024) "file")
+        (data (i32.const 1024) "filedata")
         (func (export "_start") {main}))"#
     ))
 }
