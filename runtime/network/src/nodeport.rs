@@ -62,7 +62,7 @@ impl NodePorts {
             match listen(address) {
                 Ok(listener) => {
                     let listener = Arc::new(Mutex::new(Some(listener)));
-                    let serve = serve(Arc::downgrade(switch), port, listener.clone());
+                    let serve = serve(Arc::downgrade(switch), port, Closing(listener.clone()));
                     let task = switch.tasks().spawn("node-port", serve);
                     self.open.insert(port, Open { listener, task });
                     info!(port, service = %entry.key, "opened NodePort");
@@ -89,9 +89,18 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(NODE_PORT_BACKLOG)
 }
 
-async fn serve(switch: Weak<Switch>, port: u16, listener: Arc<Mutex<Option<TcpListener>>>) {
+/// Closes the port when its task ends, whoever ends it.
+struct Closing(Arc<Mutex<Option<TcpListener>>>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+async fn serve(switch: Weak<Switch>, port: u16, listener: Closing) {
     loop {
-        let accepted = poll_fn(|cx| match &*listener.lock().unwrap_or_else(PoisonError::into_inner) {
+        let accepted = poll_fn(|cx| match &*listener.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(listener) => listener.poll_accept(cx).map(Some),
             None => Poll::Ready(None),
         });

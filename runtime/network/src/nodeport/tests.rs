@@ -104,6 +104,8 @@ async fn node_ports_open_and_close_with_the_tables_and_say_what_fails() {
         assert_eq!(call(&f, b"").await.unwrap(), "a");
     }
     drop(open);
+    f.tasks.stop(Duration::from_secs(5)).await;
+    HostListener::bind(address(&f)).await.unwrap();
 }
 
 #[tokio::test]
