@@ -77,6 +77,11 @@ impl Quantity {
         saturate(ceil_div(self.nanos, NANOS))
     }
 
+    /// The next whole thousandth, as upstream stores resources of Pods and nodes.
+    pub fn rounded_to_millis(self) -> Self {
+        Quantity { nanos: ceil_div(self.nanos, 1_000_000) * 1_000_000, ..self }
+    }
+
     /// Whether it is nought.
     pub fn is_zero(self) -> bool {
         self.nanos == 0
@@ -122,6 +127,13 @@ impl Quantity {
             Notation::Exponent if power != 0 => format!("{mantissa}e{power}"),
             _ => format!("{mantissa}{suffix}"),
         }
+    }
+}
+
+/// Feeds any bytes to the parser; what it takes must survive its canonical form.
+pub fn fuzz(bytes: &[u8]) {
+    if let Ok(quantity) = Quantity::parse(&String::from_utf8_lossy(bytes)) {
+        assert_eq!(Quantity::parse(&quantity.canonical()), Ok(quantity));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deployment.
 
-use super::fields::{default, default_text, int, object_or_new, text};
+use super::fields::{copy, default, default_text, int, object_or_new, text};
 use super::metadata::immutable;
 use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, replica_set, scale, state, status, texts};
 use crate::field::{Errors, Path};
@@ -33,7 +33,10 @@ fn strategy() -> Strategy {
         default: fill,
         prepare_create: state::create,
         prepare_update,
-        prepare_status_update: state::update_status,
+        prepare_status_update: |object, old| {
+            state::update_status(object, old);
+            copy(&mut object["metadata"], &old["metadata"], "labels");
+        },
         validate,
         validate_update,
         warnings: replica_set::template_warnings,

@@ -1,6 +1,6 @@
 //! Service.
 
-use super::fields::{default, default_text, int, is_true, list, list_mut, object_or_new, text};
+use super::fields::{default, default_text, int, is_true, list, list_mut, object_mut, object_or_new, remove, text};
 use super::{AGE, NAME, cells, columns, names, namespaced, state, status, texts};
 use crate::kind::{Kind, Strategy};
 use serde_json::{Value, json};
@@ -73,6 +73,9 @@ fn fill(object: &mut Value) {
         let config = object_or_new(object_or_new(spec, "sessionAffinityConfig"), "clientIP");
         default(config, "timeoutSeconds", AFFINITY_SECONDS);
     }
+    if text(spec, "sessionAffinity") == "None" {
+        remove(spec, "sessionAffinityConfig");
+    }
     for port in list_mut(spec, "ports") {
         default_text(port, "protocol", "TCP");
         if port["targetPort"].is_null() || port["targetPort"] == 0 || port["targetPort"] == "" {
@@ -88,6 +91,11 @@ fn fill(object: &mut Value) {
     }
     if type_ == "LoadBalancer" {
         default(spec, "allocateLoadBalancerNodePorts", true);
+        if let Some(balancer) = object_mut(object, "status").and_then(|status| object_mut(status, "loadBalancer")) {
+            for point in list_mut(balancer, "ingress").filter(|point| !text(point, "ip").is_empty()) {
+                default_text(point, "ipMode", "VIP");
+            }
+        }
     }
 }
 

@@ -204,6 +204,33 @@ fn what_the_rules_write_fits_the_schema() {
     }
 }
 
+#[test]
+fn what_the_rules_write_decodes_as_the_controllers_types() {
+    use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core, discovery::v1 as discovery};
+    fn decode<T: serde::de::DeserializeOwned>(object: Value) -> Result<(), String> {
+        serde_json::from_value::<T>(object).map(|_| ()).map_err(|wrong| wrong.to_string())
+    }
+    type Decode = fn(Value) -> Result<(), String>;
+    let types: [(&str, Decode); 8] = [
+        ("Pod", decode::<core::Pod>),
+        ("Node", decode::<core::Node>),
+        ("Secret", decode::<core::Secret>),
+        ("Service", decode::<core::Service>),
+        ("Deployment", decode::<apps::Deployment>),
+        ("ReplicaSet", decode::<apps::ReplicaSet>),
+        ("Job", decode::<batch::Job>),
+        ("EndpointSlice", decode::<discovery::EndpointSlice>),
+    ];
+    for (name, decode) in types {
+        let (_, object) = samples().into_iter().find(|(sample, _)| *sample == name).expect(name);
+        let kind = kind(name);
+        let mut object = created(name, object);
+        object["apiVersion"] = json!(kind.api_version());
+        object["kind"] = json!(kind.kind);
+        assert_eq!(decode(object), Ok(()), "{name}");
+    }
+}
+
 fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(key, child)| (key.replace('/', "~1"), child)).collect(),

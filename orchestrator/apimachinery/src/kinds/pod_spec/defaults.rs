@@ -22,6 +22,10 @@ pub fn default(spec: &mut Value) {
         spec["serviceAccount"] = spec["serviceAccountName"].clone();
     }
     canonicalize(spec, "overhead");
+    if let Some(resources) = object_mut(spec, "resources") {
+        canonicalize(resources, "limits");
+        canonicalize(resources, "requests");
+    }
     for volume in list_mut(spec, "volumes") {
         default_volume(volume);
     }
@@ -157,6 +161,10 @@ fn default_volume(volume: &mut Value) {
         if let Some(source) = object_mut(volume, source) {
             fields::default(source, "defaultMode", FILE_MODE);
         }
+    }
+    if let Some(image) = object_mut(volume, "image") {
+        let policy = pull_policy(text(image, "reference"));
+        default_text(image, "pullPolicy", policy);
     }
     if let Some(downward) = object_mut(volume, "downwardAPI") {
         list_mut(downward, "items").for_each(default_references);

@@ -10,7 +10,7 @@ use serde_json::Value;
 const CONTAINER_RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 
-/// Rewrites the amounts of a map in their canonical form; what is no quantity is left for
+/// Rewrites the amounts of a map in their canonical form, rounded up to thousandths; what is no quantity is left for
 /// validation to find.
 pub fn canonicalize(value: &mut Value, key: &str) {
     for amount in value.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut()) {
@@ -20,7 +20,7 @@ pub fn canonicalize(value: &mut Value, key: &str) {
             _ => continue,
         };
         if let Ok(quantity) = Quantity::parse(&shown) {
-            *amount = quantity.canonical().into();
+            *amount = quantity.rounded_to_millis().canonical().into();
         }
     }
 }

@@ -43,7 +43,7 @@ fn a_pod_gets_upstreams_defaults() {
             }],
             "volumes": [
                 {"name": "a"}, {"name": "b", "secret": {"secretName": "s"}}, {"name": "c", "hostPath": {"path": "/x"}},
-                {"name": "d", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+                {"name": "i", "image": {"reference": "a:1"}}, {"name": "d", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
             ],
         }}),
     );
@@ -51,130 +51,137 @@ fn a_pod_gets_upstreams_defaults() {
         &pod,
         "",
         expect![[r#"
-        {
-          "metadata": {
-            "creationTimestamp": "2026-01-01T00:00:00Z",
-            "generation": 1,
-            "name": "x",
-            "namespace": "default",
-            "uid": "u-1"
-          },
-          "spec": {
-            "containers": [
-              {
-                "env": [
+            {
+              "metadata": {
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+                "generation": 1,
+                "name": "x",
+                "namespace": "default",
+                "uid": "u-1"
+              },
+              "spec": {
+                "containers": [
                   {
-                    "name": "A",
-                    "valueFrom": {
-                      "fieldRef": {
-                        "apiVersion": "v1",
-                        "fieldPath": "metadata.name"
+                    "env": [
+                      {
+                        "name": "A",
+                        "valueFrom": {
+                          "fieldRef": {
+                            "apiVersion": "v1",
+                            "fieldPath": "metadata.name"
+                          }
+                        }
+                      },
+                      {
+                        "name": "B",
+                        "valueFrom": {
+                          "resourceFieldRef": {
+                            "divisor": "0",
+                            "resource": "limits.cpu"
+                          }
+                        }
                       }
-                    }
-                  },
-                  {
-                    "name": "B",
-                    "valueFrom": {
-                      "resourceFieldRef": {
-                        "divisor": "0",
-                        "resource": "limits.cpu"
+                    ],
+                    "image": "registry:5000/a/b",
+                    "imagePullPolicy": "Always",
+                    "lifecycle": {
+                      "preStop": {
+                        "httpGet": {
+                          "path": "/",
+                          "port": 80,
+                          "scheme": "HTTP"
+                        }
                       }
-                    }
+                    },
+                    "name": "c",
+                    "ports": [
+                      {
+                        "containerPort": 80,
+                        "hostPort": 80,
+                        "protocol": "TCP"
+                      }
+                    ],
+                    "readinessProbe": {
+                      "failureThreshold": 3,
+                      "httpGet": {
+                        "path": "/",
+                        "port": 80,
+                        "scheme": "HTTP"
+                      },
+                      "periodSeconds": 10,
+                      "successThreshold": 1,
+                      "timeoutSeconds": 1
+                    },
+                    "resources": {
+                      "limits": {
+                        "cpu": "500m",
+                        "memory": "1Gi"
+                      },
+                      "requests": {
+                        "cpu": "500m",
+                        "memory": "1Gi"
+                      }
+                    },
+                    "terminationMessagePath": "/dev/termination-log",
+                    "terminationMessagePolicy": "File"
                   }
                 ],
-                "image": "registry:5000/a/b",
-                "imagePullPolicy": "Always",
-                "lifecycle": {
-                  "preStop": {
-                    "httpGet": {
-                      "path": "/",
-                      "port": 80,
-                      "scheme": "HTTP"
-                    }
-                  }
-                },
-                "name": "c",
-                "ports": [
+                "dnsPolicy": "ClusterFirst",
+                "enableServiceLinks": true,
+                "hostNetwork": true,
+                "restartPolicy": "Always",
+                "schedulerName": "default-scheduler",
+                "securityContext": {},
+                "serviceAccount": "robot",
+                "serviceAccountName": "robot",
+                "terminationGracePeriodSeconds": 30,
+                "volumes": [
                   {
-                    "containerPort": 80,
-                    "hostPort": 80,
-                    "protocol": "TCP"
-                  }
-                ],
-                "readinessProbe": {
-                  "failureThreshold": 3,
-                  "httpGet": {
-                    "path": "/",
-                    "port": 80,
-                    "scheme": "HTTP"
+                    "emptyDir": {},
+                    "name": "a"
                   },
-                  "periodSeconds": 10,
-                  "successThreshold": 1,
-                  "timeoutSeconds": 1
-                },
-                "resources": {
-                  "limits": {
-                    "cpu": "500m",
-                    "memory": "1Gi"
-                  },
-                  "requests": {
-                    "cpu": "500m",
-                    "memory": "1Gi"
-                  }
-                },
-                "terminationMessagePath": "/dev/termination-log",
-                "terminationMessagePolicy": "File"
-              }
-            ],
-            "dnsPolicy": "ClusterFirst",
-            "enableServiceLinks": true,
-            "hostNetwork": true,
-            "restartPolicy": "Always",
-            "schedulerName": "default-scheduler",
-            "securityContext": {},
-            "serviceAccount": "robot",
-            "serviceAccountName": "robot",
-            "terminationGracePeriodSeconds": 30,
-            "volumes": [
-              {
-                "emptyDir": {},
-                "name": "a"
-              },
-              {
-                "name": "b",
-                "secret": {
-                  "defaultMode": 420,
-                  "secretName": "s"
-                }
-              },
-              {
-                "hostPath": {
-                  "path": "/x",
-                  "type": ""
-                },
-                "name": "c"
-              },
-              {
-                "name": "d",
-                "projected": {
-                  "defaultMode": 420,
-                  "sources": [
-                    {
-                      "serviceAccountToken": {
-                        "expirationSeconds": 3600,
-                        "path": "t"
-                      }
+                  {
+                    "name": "b",
+                    "secret": {
+                      "defaultMode": 420,
+                      "secretName": "s"
                     }
-                  ]
-                }
+                  },
+                  {
+                    "hostPath": {
+                      "path": "/x",
+                      "type": ""
+                    },
+                    "name": "c"
+                  },
+                  {
+                    "image": {
+                      "pullPolicy": "IfNotPresent",
+                      "reference": "a:1"
+                    },
+                    "name": "i"
+                  },
+                  {
+                    "name": "d",
+                    "projected": {
+                      "defaultMode": 420,
+                      "sources": [
+                        {
+                          "serviceAccountToken": {
+                            "expirationSeconds": 3600,
+                            "path": "t"
+                          }
+                        }
+                      ]
+                    }
+                  }
+                ]
+              },
+              "status": {
+                "phase": "Pending",
+                "qosClass": "Guaranteed"
               }
-            ]
-          },
-          "status": {
-            "phase": "Pending",
-            "qosClass": "Guaranteed"
-          }
-        }"#]],
+            }"#]],
     );
 }
 

@@ -75,10 +75,6 @@ fn validate_affinity(spec: &Value, path: &Path, errors: &mut Errors) {
                 errors.invalid(&path, seconds, &wrong);
             }
         }
-        "None" if !spec["sessionAffinityConfig"].is_null() => {
-            let wrong = "must not be set when session affinity is None";
-            errors.forbidden(&path.child("sessionAffinityConfig"), wrong);
-        }
         "None" => {}
         other => errors.not_supported(&path.child("sessionAffinity"), other, &["ClientIP", "None"]),
     }
