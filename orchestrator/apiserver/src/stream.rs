@@ -1,1 +1,37 @@
-//! Streams between clients and nodes.
+//! Streams between clients and nodes: logs and forwarded ports.
+//!
+//! A client comes with a plain GET (logs), with a WebSocket (channels, or SPDY/3.1 tunnelled in
+//! it, as kubectl does) or with an upgrade to SPDY/3.1. The node is always spoken to in HTTP/1.1
+//! through the [`NodeDialer`](crate::NodeDialer).
+
+mod channels;
+mod dictionary;
+mod forward;
+mod kubelet;
+mod limits;
+mod log;
+mod pump;
+mod query;
+mod session;
+mod spdy;
+mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+pub use forward::port_forward;
+pub use log::log;
+pub use spdy::fuzz;
+
+use crate::node::NodeDialer;
+use runtime_base::Tasks;
+use std::sync::Arc;
+
+/// What a stream needs of the server.
+#[derive(Clone, Copy)]
+pub struct StreamContext<'a> {
+    /// The way to the nodes.
+    pub dialer: &'a Arc<dyn NodeDialer>,
+    /// Where connections live on after the request was answered.
+    pub tasks: &'a Tasks,
+}

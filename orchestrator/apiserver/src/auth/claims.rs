@@ -5,7 +5,6 @@ use super::{read, service_account_groups};
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An object by name and uid.
@@ -104,7 +103,7 @@ impl Claims {
 fn standing(objects: &dyn ObjectReader, plural: &str, namespace: &str, bound: &Bound, now: i64) -> Result<(), String> {
     let Bound { name, uid } = bound;
     let object = read(objects, "", plural, namespace, name).ok_or_else(|| format!("{plural} {name:?} is gone"))?;
-    if object["metadata"]["uid"] != Value::from(uid.as_str()) {
+    if object["metadata"]["uid"] != uid.as_str() {
         return Err(format!("{plural} {name:?} is another one than the token's"));
     }
     let deleted =

@@ -87,7 +87,7 @@ fn own_pod(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<
 /// Whether the Pod in the request is bound to `node`; `None` when there is no such Pod.
 fn bound_to(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<bool> {
     let pod = read(objects, "", "pods", &what.namespace, &what.name)?;
-    Some(pod["spec"]["nodeName"] == Value::from(node))
+    Some(pod["spec"]["nodeName"] == node)
 }
 
 fn own_lease(node: &str, what: &Attributes) -> Option<String> {
@@ -119,8 +119,7 @@ fn account_of_own_pod(node: &str, what: &Attributes, objects: &dyn ObjectReader)
     if what.subresource != "token" || what.verb != "create" || what.name.is_empty() || what.namespace.is_empty() {
         return Some("can only create tokens for individual service accounts".into());
     }
-    let related =
-        pods(node, what, objects).any(|pod| pod["spec"]["serviceAccountName"] == Value::from(what.name.as_str()));
+    let related = pods(node, what, objects).any(|pod| pod["spec"]["serviceAccountName"] == what.name.as_str());
     if related { None } else { no_relation(node) }
 }
 
@@ -134,7 +133,7 @@ fn pods<'o>(node: &'o str, what: &'o Attributes, objects: &'o dyn ObjectReader) 
     let candidates = objects.list("", "pods", Some(&what.namespace)).into_iter().filter(mentions);
     candidates.filter_map(|bytes| serde_json::from_slice::<Value>(&bytes).ok()).filter(move |pod| {
         let mirror = pod["metadata"]["annotations"]["kubernetes.io/config.mirror"].is_string();
-        pod["spec"]["nodeName"] == Value::from(node) && !mirror
+        pod["spec"]["nodeName"] == node && !mirror
     })
 }
 

@@ -49,7 +49,7 @@ fn pod(
     old: Option<&Value>,
     objects: &dyn ObjectReader,
 ) -> Option<String> {
-    let on_node = |pod: &Value| pod["spec"]["nodeName"] == Value::from(node);
+    let on_node = |pod: &Value| pod["spec"]["nodeName"] == node;
     match (what.verb.as_str(), what.subresource.as_str()) {
         ("create", "") => {
             let pod = object?;
@@ -133,6 +133,6 @@ fn token(node: &str, what: &Attributes, object: Option<&Value>, objects: &dyn Ob
     if meta::uid(&pod) != text("uid") {
         return Some(format!("the UID in the bound object reference ({}) does not match the pod's", text("uid")));
     }
-    let own = pod["spec"]["nodeName"] == Value::from(node);
+    let own = pod["spec"]["nodeName"] == node;
     (!own).then(|| "node requested token bound to a pod scheduled on a different node".into())
 }

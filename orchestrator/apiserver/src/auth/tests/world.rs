@@ -90,7 +90,6 @@ impl ObjectReader for World {
 pub struct House {
     pub dir: tempfile::TempDir,
     pub pki: Pki,
-    pub clock: Clock,
     pub world: Arc<World>,
     pub tokens: Arc<TokenIssuer>,
     pub authenticator: Authenticator,
@@ -112,9 +111,9 @@ impl House {
         let pki = Pki::load_or_create(dir.path(), &PkiNames::standard("box", &[]), clock.clone()).unwrap();
         let world = World::bootstrapped();
         let tokens = Arc::new(TokenIssuer::new(&pki, clock.clone(), Rng::seeded(1)));
-        let authenticator = Authenticator::new(&pki, tokens.clone(), world.clone(), clock.clone()).unwrap();
+        let authenticator = Authenticator::new(&pki, tokens.clone(), world.clone(), clock).unwrap();
         let rbac = Rbac::new(world.clone());
-        House { dir, pki, clock, world, tokens, authenticator, rbac }
+        House { dir, pki, world, tokens, authenticator, rbac }
     }
 
     /// The same keys and objects, seen `later` seconds after the start.

@@ -1,0 +1,112 @@
+//! Requests to the kubelet of a Pod's node.
+
+use super::StreamContext;
+use super::limits::{CONNECT_TIME_MAX, ERROR_BYTES_MAX};
+use super::query::encode;
+use crate::node::NodeDialer;
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use orchestrator_apimachinery::{ApiError, meta};
+use runtime_base::{ByteStream, Tasks, clock};
+use serde_json::Value;
+use std::io;
+use std::sync::Arc;
+
+/// The Pod that a stream leads to.
+#[derive(Clone)]
+pub(super) struct Target {
+    dialer: Arc<dyn NodeDialer>,
+    pub tasks: Tasks,
+    pub node: String,
+    pub namespace: String,
+    pub pod: String,
+    pub uid: String,
+}
+
+/// Why there is no answer from a node.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    #[error("node {0:?} is not connected")]
+    NotConnected(String),
+    #[error("node {0:?} cannot be reached")]
+    Dial(String, #[source] io::Error),
+    #[error("the connection to node {0:?} failed")]
+    Http(String, #[source] hyper::Error),
+    #[error("node {0:?} does not answer")]
+    Slow(String),
+}
+
+impl From<NoAnswer> for ApiError {
+    fn from(error: NoAnswer) -> Self {
+        ApiError::unavailable(runtime_base::error::chain(&error))
+    }
+}
+
+impl Target {
+    /// `None` when the Pod was not bound to a node yet.
+    pub fn new(ctx: &StreamContext<'_>, pod: &Value) -> Option<Self> {
+        let node = pod["spec"]["nodeName"].as_str().filter(|name| !name.is_empty())?;
+        Some(Target {
+            dialer: ctx.dialer.clone(),
+            tasks: ctx.tasks.clone(),
+            node: node.into(),
+            namespace: meta::namespace(pod).into(),
+            pod: meta::name(pod).into(),
+            uid: meta::uid(pod).into(),
+        })
+    }
+
+    /// Sends a GET for `path` to the node, over a connection of its own.
+    pub async fn get(&self, path: &str, upgrade: Option<&str>) -> Result<http::Response<Incoming>, NoAnswer> {
+        let answer = clock::within(CONNECT_TIME_MAX, self.get_patiently(path, upgrade)).await;
+        answer.unwrap_or_else(|| Err(NoAnswer::Slow(self.node.clone())))
+    }
+
+    async fn get_patiently(&self, path: &str, upgrade: Option<&str>) -> Result<http::Response<Incoming>, NoAnswer> {
+        let node = || self.node.clone();
+        let stream = self.dialer.dial(&self.node).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => NoAnswer::NotConnected(node()),
+            _ => NoAnswer::Dial(node(), error),
+        })?;
+        let failed = |error| NoAnswer::Http(node(), error);
+        let handshake = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.map_err(failed)?;
+        self.tasks.spawn("kubelet connection", async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "a connection to a kubelet ended");
+            }
+        });
+        let mut request = http::Request::get(path).header(HOST, "kubelet");
+        if let Some(protocol) = upgrade {
+            request = request.header(CONNECTION, "Upgrade").header(UPGRADE, protocol);
+        }
+        let request = request.body(Empty::new()).expect("names of a stored Pod make a valid path");
+        sender.send_request(request).await.map_err(failed)
+    }
+
+    /// A connection to `port` of the Pod; the error is what the client is to read.
+    pub async fn connect(&self, port: u16) -> Result<ByteStream, String> {
+        let Target { namespace, pod, uid, .. } = self;
+        let words = |why: String| format!("error forwarding port {port} to pod {pod}_{namespace}, uid {uid}: {why}");
+        let path = format!("/portForward/{namespace}/{pod}?uid={}&port={port}", encode(uid));
+        let answer = self.get(&path, Some("coracle-tcp")).await;
+        let answer = answer.map_err(|error| words(runtime_base::error::chain(&error)))?;
+        if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+            return Err(words(error_text(answer).await));
+        }
+        let upgraded = hyper::upgrade::on(answer).await.map_err(|error| words(error.to_string()))?;
+        Ok(Box::new(TokioIo::new(upgraded)))
+    }
+}
+
+/// The plain text of a node's refusal, cut at a limit.
+pub(super) async fn error_text(answer: http::Response<Incoming>) -> String {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ERROR_BYTES_MAX);
+    let bytes = clock::within(CONNECT_TIME_MAX, body.collect()).await.and_then(Result::ok);
+    let text = bytes.map(|body| String::from_utf8_lossy(&body.to_bytes()).trim().to_owned()).unwrap_or_default();
+    if text.is_empty() { format!("the node answered {status}") } else { text }
+}

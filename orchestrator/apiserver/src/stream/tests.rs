@@ -1,0 +1,5 @@
+mod channels;
+mod frames;
+mod log;
+mod tunnel;
+mod world;
