@@ -1,7 +1,8 @@
 //! `wasi:sockets` 0.2 over a Pod's place in the virtual network: no kernel socket anywhere.
 //!
 //! Differences to sockets of an operating system:
-//! - A bind takes the port at once, with a listener that refuses everybody until `start-listen`.
+//! - A bind takes the port at once, with a listener of backlog 0 until `start-listen`; a network
+//!   that knows no such backlog lets one caller wait.
 //! - Keep-alive, hop limit and buffer sizes are kept and answered, and change nothing.
 //! - UDP sockets cannot be made: `not-supported`.
 

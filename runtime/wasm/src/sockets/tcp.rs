@@ -164,7 +164,7 @@ impl HostTcpSocket for NetView<'_> {
             return Err(ErrorCode::InvalidState.into());
         }
         let address = checked(address, socket.family)?;
-        // A backlog of 0 refuses everybody until the guest listens.
+        // Nobody is to wait before the guest listens.
         let listener = network.listen(address, 0).map_err(ErrorCode::from)?;
         socket.state = State::Binding(listener);
         Ok(())
