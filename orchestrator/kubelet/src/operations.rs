@@ -162,7 +162,6 @@ impl Tokens for PodTokens<'_> {
                     name: Some(self.me.name.clone()),
                     uid: Some(self.me.uid.clone()),
                 }),
-                attestations: None,
             }),
             ..TokenRequest::default()
         };
