@@ -14,5 +14,7 @@ pub mod queue;
 pub mod snapshot;
 
 mod shell;
+#[cfg(test)]
+mod testing;
 
 pub use shell::{Scheduler, SchedulerConfig};

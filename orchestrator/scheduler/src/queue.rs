@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use runtime_base::Backoff;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -23,6 +23,8 @@ struct Waiting {
     tries: u32,
     /// Who refused it; only their events wake it.
     refused_by: Vec<&'static str>,
+    /// The end of its back-off, once it was refused.
+    not_before: Option<Instant>,
     place: Place,
 }
 
@@ -39,7 +41,7 @@ enum Place {
 pub struct Queue {
     pods: HashMap<String, Waiting>,
     active: BTreeSet<(Rank, String)>,
-    timed: BTreeMap<(Instant, String), ()>,
+    timed: BTreeSet<(Instant, String)>,
 }
 
 fn rank(pod: &Pod) -> Rank {
@@ -69,30 +71,40 @@ impl Queue {
                 self.active.insert((rank.clone(), uid.to_owned()));
             }
             Place::BackingOff(due) | Place::Unschedulable(due) => {
-                self.timed.insert((*due, uid.to_owned()), ());
+                self.timed.insert((*due, uid.to_owned()));
             }
             Place::InFlight => {}
         }
         waiting.place = place;
     }
 
-    /// Adds a Pod, or takes note of its change; a change of an unschedulable Pod makes it ready.
+    /// Adds a Pod, or takes note of its change; an unschedulable Pod that was changed is tried again
+    /// after its back-off.
     pub fn put(&mut self, pod: Arc<Pod>) {
         let uid = uid(&pod);
         let rank = rank(&pod);
         match self.pods.get_mut(&uid) {
             None => {
                 let place = Place::InFlight;
-                self.pods.insert(uid.clone(), Waiting { pod, tries: 0, refused_by: Vec::new(), place });
+                self.pods
+                    .insert(uid.clone(), Waiting { pod, tries: 0, refused_by: Vec::new(), not_before: None, place });
                 self.place(&uid, Place::Active(rank));
             }
             Some(waiting) => {
                 let respecified = waiting.pod.spec != pod.spec || waiting.pod.labels() != pod.labels();
                 waiting.pod = pod;
-                if respecified && matches!(waiting.place, Place::Unschedulable(_)) {
-                    self.place(&uid, Place::Active(rank));
+                if respecified {
+                    self.retry(&uid);
                 }
             }
+        }
+    }
+
+    /// Has an unschedulable Pod tried once its back-off is over, which may be already.
+    fn retry(&mut self, uid: &str) {
+        let Some(waiting) = self.pods.get(uid) else { return };
+        if let (Place::Unschedulable(_), Some(due)) = (&waiting.place, waiting.not_before) {
+            self.place(uid, Place::BackingOff(due));
         }
     }
 
@@ -114,11 +126,11 @@ impl Queue {
 
     /// When [`Queue::pop`] may have something though nothing is added.
     pub fn next_due(&self) -> Option<Instant> {
-        self.timed.first_key_value().map(|((due, _), ())| *due)
+        self.timed.first().map(|(due, _)| *due)
     }
 
     fn promote(&mut self, now: Instant) {
-        while let Some(((due, uid), ())) = self.timed.first_key_value() {
+        while let Some((due, uid)) = self.timed.first() {
             if *due > now {
                 return;
             }
@@ -135,6 +147,7 @@ impl Queue {
     pub fn refuse(&mut self, uid: &str, refused_by: Vec<&'static str>, now: Instant) {
         if let Some(waiting) = self.pods.get_mut(uid) {
             waiting.refused_by = refused_by;
+            waiting.not_before = Some(now + BACKOFF.delay(waiting.tries.saturating_sub(1)));
             self.place(uid, Place::Unschedulable(now + UNSCHEDULABLE_MAX));
         }
     }
@@ -146,18 +159,12 @@ impl Queue {
         }
     }
 
-    /// Something changed: Pods that one of `plugins` refused are tried again after their back-off.
-    pub fn wake(&mut self, event: ClusterEvent, wakes: impl Fn(&str, ClusterEvent) -> bool, now: Instant) {
-        let woken: Vec<(String, u32)> = self
-            .pods
-            .iter()
-            .filter(|(_, waiting)| matches!(waiting.place, Place::Unschedulable(_)))
-            .filter(|(_, waiting)| waiting.refused_by.iter().any(|plugin| wakes(plugin, event)))
-            .map(|(uid, waiting)| (uid.clone(), waiting.tries))
-            .collect();
-        for (uid, tries) in woken {
-            self.place(&uid, Place::BackingOff(now + BACKOFF.delay(tries.saturating_sub(1))));
-        }
+    /// Something changed: Pods that were refused by a plugin that `wakes` are tried again after their back-off.
+    pub fn wake(&mut self, event: ClusterEvent, wakes: impl Fn(&str, ClusterEvent) -> bool) {
+        let refused = |waiting: &Waiting| waiting.refused_by.iter().any(|plugin| wakes(plugin, event));
+        let woken: Vec<String> =
+            self.pods.iter().filter(|(_, waiting)| refused(waiting)).map(|(uid, _)| uid.clone()).collect();
+        woken.iter().for_each(|uid| self.retry(uid));
     }
 
     /// How many Pods are known.

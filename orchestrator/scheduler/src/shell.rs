@@ -15,6 +15,7 @@ use runtime_base::{Clock, Rng, Tasks, error};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 /// The name in `spec.schedulerName` of the Pods that it schedules.
@@ -47,6 +48,13 @@ pub struct Scheduler {
 struct State {
     queue: Queue,
     snapshot: Snapshot,
+}
+
+/// What the loop does next.
+enum Step {
+    Decided(Arc<Pod>, Answer),
+    /// Nothing until then, or until something changes.
+    Wait(Option<Instant>),
 }
 
 impl Scheduler {
@@ -105,7 +113,7 @@ impl Scheduler {
     }
 
     fn wake_queue(&self, state: &mut State, event: ClusterEvent) {
-        state.queue.wake(event, |plugin, event| self.plugins.wakes(plugin, event), self.clock.monotonic());
+        state.queue.wake(event, |plugin, event| self.plugins.wakes(plugin, event));
         self.wake.notify_one();
     }
 
@@ -135,46 +143,46 @@ impl Scheduler {
 
     async fn run(self: Arc<Self>) {
         loop {
-            let now = self.clock.monotonic();
-            let (pod, due) = {
-                let mut state = self.lock();
-                (state.queue.pop(now), state.queue.next_due())
-            };
-            match (pod, due) {
-                (Some(pod), _) => self.schedule(pod).await,
-                (None, Some(due)) => {
+            match self.next() {
+                Step::Decided(pod, answer) => self.carry_out(pod, answer).await,
+                Step::Wait(Some(due)) => {
                     tokio::select! {
                         () = self.clock.sleep_until(due) => {}
                         () = self.wake.notified() => {}
                     }
                 }
-                (None, None) => self.wake.notified().await,
+                Step::Wait(None) => self.wake.notified().await,
             }
         }
     }
 
-    async fn schedule(self: &Arc<Self>, pod: Arc<Pod>) {
+    /// Takes a Pod, decides and notes the outcome in one go, so that no change of the cluster comes
+    /// between a refusal and what would have woken the Pod.
+    fn next(&self) -> Step {
+        let (now, tie) = (self.clock.monotonic(), self.rng.below(u64::MAX));
+        let mut state = self.lock();
+        let Some(pod) = state.queue.pop(now) else { return Step::Wait(state.queue.next_due()) };
         let uid = pod.metadata.uid.clone().unwrap_or_default();
-        let tie = self.rng.below(u64::MAX);
-        let answer = {
-            let mut state = self.lock();
-            let answer = decide(&self.plugins, &state.snapshot, &pod, tie);
-            if let Answer::Node(node) = &answer {
-                state.snapshot.place(&uid, node, &pod, true);
-            }
-            answer
-        };
+        let answer = decide(&self.plugins, &state.snapshot, &pod, tie);
+        match &answer {
+            Answer::Node(node) => state.snapshot.place(&uid, node, &pod, true),
+            Answer::Nowhere { refused_by, .. } => state.queue.refuse(&uid, refused_by.clone(), now),
+        }
+        Step::Decided(pod, answer)
+    }
+
+    async fn carry_out(self: &Arc<Self>, pod: Arc<Pod>, answer: Answer) {
         match answer {
             Answer::Node(node) => {
                 let Ok(permit) = self.bindings.clone().acquire_owned().await else { return };
                 let shared = self.clone();
                 self.tasks.spawn("bind", async move {
+                    let uid = pod.metadata.uid.clone().unwrap_or_default();
                     shared.bind(&pod, &uid, &node).await;
                     drop(permit);
                 });
             }
-            Answer::Nowhere { message, refused_by } => {
-                self.lock().queue.refuse(&uid, refused_by, self.clock.monotonic());
+            Answer::Nowhere { message, .. } => {
                 self.recorder.warning(&reference(&*pod), "FailedScheduling", message.clone());
                 self.say_unschedulable(&pod, &message).await;
             }
@@ -220,14 +228,15 @@ impl Scheduler {
 
     async fn say_unschedulable(&self, pod: &Pod, message: &str) {
         let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-        let said = conditions.iter().any(|c| c.type_ == "PodScheduled" && c.message.as_deref() == Some(message));
-        if said {
+        let before = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+        if before.is_some_and(|condition| condition.message.as_deref() == Some(message)) {
             return;
         }
-        let now = orchestrator_client::recorder::to_time(self.clock.now());
+        let since = before.and_then(|condition| condition.last_transition_time.clone());
+        let since = since.unwrap_or_else(|| orchestrator_client::recorder::to_time(self.clock.now()));
         let condition = json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
-            "lastTransitionTime": now,
+            "lastTransitionTime": since,
         });
         let patch = json!({"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition]}});
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default());
