@@ -1,7 +1,7 @@
 //! One decision: a Pod, all Nodes, an answer. Pure.
 
 use crate::plugins::{Candidate, Plugins};
-use crate::snapshot::{NodeInfo, Snapshot, requests};
+use crate::snapshot::{NodeInfo, Snapshot, estimate, requests};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub enum Answer {
 
 /// Decides for `pod`; `tie` breaks ties (a random number).
 pub fn decide(plugins: &Plugins, snapshot: &Snapshot, pod: &Pod, tie: u64) -> Answer {
-    let candidate = Candidate { pod, requests: requests(pod) };
+    let candidate = Candidate { pod, requests: requests(pod), estimate: estimate(pod) };
     let mut fitting: Vec<&NodeInfo> = Vec::new();
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut refused_by = BTreeSet::new();

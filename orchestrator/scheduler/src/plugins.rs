@@ -26,6 +26,8 @@ pub struct Candidate<'a> {
     pub pod: &'a Pod,
     /// What it asks for.
     pub requests: Amounts,
+    /// What scores count for it.
+    pub estimate: Amounts,
 }
 
 /// Says no.

@@ -1,5 +1,6 @@
 //! The Nodes and what is on them, kept up to date change by change.
 
+use crate::limits::{CPU_MILLIS_GUESS, MEMORY_BYTES_GUESS};
 use k8s_openapi::api::core::v1::{Container, Node, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use kube::ResourceExt;
@@ -49,7 +50,26 @@ impl Amounts {
 /// What a Pod asks for: the sum of its containers, or what its init containers need at most, if
 /// that is more; sidecars count from their start on; plus its overhead.
 pub fn requests(pod: &Pod) -> Amounts {
-    let of = |container: &Container| Amounts::of(container.resources.as_ref().and_then(|r| r.requests.as_ref()));
+    total(pod, asked)
+}
+
+/// What scores count for a Pod: its requests, with upstream's guess for a container that asks for
+/// no cpu or memory, so that such Pods spread as well.
+pub fn estimate(pod: &Pod) -> Amounts {
+    total(pod, |container| {
+        let mut amounts = asked(container);
+        for (name, guess) in [("cpu", CPU_MILLIS_GUESS), ("memory", MEMORY_BYTES_GUESS)] {
+            amounts.0.entry(name.into()).or_insert(guess);
+        }
+        amounts
+    })
+}
+
+fn asked(container: &Container) -> Amounts {
+    Amounts::of(container.resources.as_ref().and_then(|resources| resources.requests.as_ref()))
+}
+
+fn total(pod: &Pod, of: impl Fn(&Container) -> Amounts) -> Amounts {
     let Some(spec) = &pod.spec else { return Amounts::default() };
     let mut sum = Amounts::default();
     spec.containers.iter().for_each(|container| sum.add(&of(container)));
@@ -72,6 +92,17 @@ pub fn requests(pod: &Pod) -> Amounts {
     sum
 }
 
+/// What the Pods of a Node add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// What they asked for.
+    pub requested: Amounts,
+    /// Their estimates, for scores.
+    pub estimated: Amounts,
+    /// How many there are.
+    pub pods: usize,
+}
+
 /// A Node and what is on it.
 #[derive(Clone, Debug)]
 pub struct NodeInfo {
@@ -79,15 +110,14 @@ pub struct NodeInfo {
     pub node: Arc<Node>,
     /// What Pods may use.
     pub allocatable: Amounts,
-    /// What they asked for.
-    pub requested: Amounts,
-    /// How many there are.
-    pub pods: usize,
+    /// What is used.
+    pub load: Load,
 }
 
 struct Placed {
     node: String,
     requests: Amounts,
+    estimate: Amounts,
     assumed: bool,
 }
 
@@ -97,7 +127,7 @@ pub struct Snapshot {
     nodes: BTreeMap<String, NodeInfo>,
     placed: HashMap<String, Placed>,
     /// Sums of Pods on Nodes that are not known (yet).
-    strays: HashMap<String, (Amounts, usize)>,
+    strays: HashMap<String, Load>,
 }
 
 impl Snapshot {
@@ -108,42 +138,44 @@ impl Snapshot {
         match self.nodes.get_mut(&name) {
             Some(info) => (info.node, info.allocatable) = (node, allocatable),
             None => {
-                let (requested, pods) = self.strays.remove(&name).unwrap_or_default();
-                self.nodes.insert(name, NodeInfo { node, allocatable, requested, pods });
+                let load = self.strays.remove(&name).unwrap_or_default();
+                self.nodes.insert(name, NodeInfo { node, allocatable, load });
             }
         }
     }
 
     /// Removes a Node; its Pods are remembered until they go too.
     pub fn remove_node(&mut self, name: &str) {
-        if let Some(info) = self.nodes.remove(name).filter(|info| info.pods > 0) {
-            self.strays.insert(name.to_owned(), (info.requested, info.pods));
+        if let Some(info) = self.nodes.remove(name).filter(|info| info.load.pods > 0) {
+            self.strays.insert(name.to_owned(), info.load);
         }
     }
 
     /// Counts a Pod on a Node. An assumed Pod becomes a real one; a real one stays where it is.
     pub fn place(&mut self, uid: &str, node: &str, pod: &Pod, assumed: bool) {
-        let requests = requests(pod);
+        let (requests, estimate) = (requests(pod), estimate(pod));
         if let Some(placed) = self.placed.get_mut(uid) {
-            if placed.node == node && placed.requests == requests {
+            if placed.node == node && placed.requests == requests && placed.estimate == estimate {
                 placed.assumed &= assumed;
                 return;
             }
             self.remove(uid);
         }
-        let (sum, count) = self.sums(node);
-        sum.add(&requests);
-        *count += 1;
-        self.placed.insert(uid.to_owned(), Placed { node: node.to_owned(), requests, assumed });
+        let load = self.load(node);
+        load.requested.add(&requests);
+        load.estimated.add(&estimate);
+        load.pods += 1;
+        self.placed.insert(uid.to_owned(), Placed { node: node.to_owned(), requests, estimate, assumed });
     }
 
     /// Takes a Pod off its Node.
     pub fn remove(&mut self, uid: &str) {
         let Some(placed) = self.placed.remove(uid) else { return };
-        let (sum, count) = self.sums(&placed.node);
-        sum.subtract(&placed.requests);
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+        let load = self.load(&placed.node);
+        load.requested.subtract(&placed.requests);
+        load.estimated.subtract(&placed.estimate);
+        load.pods = load.pods.saturating_sub(1);
+        if load.pods == 0 {
             self.strays.remove(&placed.node);
         }
     }
@@ -155,13 +187,10 @@ impl Snapshot {
         }
     }
 
-    fn sums(&mut self, node: &str) -> (&mut Amounts, &mut usize) {
+    fn load(&mut self, node: &str) -> &mut Load {
         match self.nodes.get_mut(node) {
-            Some(info) => (&mut info.requested, &mut info.pods),
-            None => {
-                let stray = self.strays.entry(node.to_owned()).or_default();
-                (&mut stray.0, &mut stray.1)
-            }
+            Some(info) => &mut info.load,
+            None => self.strays.entry(node.to_owned()).or_default(),
         }
     }
 
