@@ -8,7 +8,8 @@ mod graph;
 
 use crate::limits::WORKERS;
 use crate::plan::{Verb as How, Write};
-use graph::{Decision, Graph, Node};
+use graph::{Decision, Doubt, Fate, Graph, Node};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::{Client, ResourceExt};
 use orchestrator_apimachinery::{Catalog, Kind, Scope, kind::Verb};
@@ -119,34 +120,19 @@ impl Collector {
         debug!(object = url, ?decision, "collect");
         match decision {
             Decision::Keep => Ok(()),
-            Decision::DeleteDependents(dependents) => {
-                for dependent in dependents {
-                    let policy = if dependent.blocks(&node.uid) { "Foreground" } else { "Background" };
-                    self.delete(&dependent, policy).await?;
-                }
-                Ok(())
-            }
             Decision::ReleaseDependents(dependents) => {
                 for dependent in dependents {
                     let owners =
                         dependent.owners.iter().filter(|owner| owner.uid != node.uid).cloned().collect::<Vec<_>>();
                     let Some(url) = self.url(&dependent) else { continue };
-                    let body = json!({"metadata": {"uid": dependent.uid, "ownerReferences": owners}});
+                    let body = owners_patch(&dependent, &owners);
                     self.send(How::Patch, url, body).await?;
                 }
-                self.drop_finalizer(&node, url, "orphan").await
+                self.drop_finalizer(&node, url, graph::ORPHAN).await
             }
             Decision::Release(finalizer) => self.drop_finalizer(&node, url, finalizer).await,
-            Decision::CheckOwners(absent) => self.check_owners(&node, &absent).await,
+            Decision::CheckOwners(doubt) => self.check_owners(&node, url, &doubt).await,
         }
-    }
-
-    async fn delete(&self, node: &Node, policy: &str) -> kube::Result<()> {
-        let Some(url) = self.url(node) else { return Ok(()) };
-        let body = json!({
-            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": node.uid}, "propagationPolicy": policy,
-        });
-        self.send(How::Delete, url, body).await
     }
 
     async fn drop_finalizer(&self, node: &Node, url: String, finalizer: &str) -> kube::Result<()> {
@@ -155,42 +141,55 @@ impl Collector {
         self.send(How::Patch, url, body).await
     }
 
-    /// Asks the server whether owners that the graph does not know are really gone, since a
-    /// cache may be behind; deletes the object when all are.
-    async fn check_owners(&self, node: &Node, absent: &[String]) -> kube::Result<()> {
+    /// Does what follows for an object some of whose owners may not hold it any more.
+    async fn check_owners(&self, node: &Node, url: String, doubt: &Doubt) -> kube::Result<()> {
         let mut gone = Vec::new();
-        for owner in &node.owners {
-            if !absent.contains(&owner.uid) {
-                continue;
-            }
-            let Some((root, scope, plural)) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
-                // An owner of a kind that is not served proves nothing.
-                continue;
-            };
-            let url = match scope {
-                Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, owner.name),
-                Scope::Cluster => format!("{root}/{plural}/{}", owner.name),
-            };
-            let request = http::Request::get(&url).body(Vec::new()).map_err(kube::Error::HttpError)?;
-            match self.client.request::<Value>(request).await {
-                Ok(found) if found["metadata"]["uid"] == json!(owner.uid) => {}
-                Ok(_) => gone.push(owner.uid.clone()),
-                Err(kube::Error::Api(status)) if status.code == 404 => gone.push(owner.uid.clone()),
-                Err(error) => return Err(error),
+        for owner in node.owners.iter().filter(|owner| doubt.absent.contains(&owner.uid)) {
+            if self.is_gone(node, owner).await? {
+                gone.push(owner.uid.clone());
             }
         }
-        if gone.len() == node.owners.len() {
-            self.delete(node, "Background").await
-        } else if gone.is_empty() {
-            Ok(())
-        } else {
-            let Some(url) = self.url(node) else { return Ok(()) };
-            let owners: Vec<_> = node.owners.iter().filter(|owner| !gone.contains(&owner.uid)).collect();
-            let body =
-                json!({"metadata": {"uid": node.uid, "resourceVersion": node.version, "ownerReferences": owners}});
-            self.send(How::Patch, url, body).await
+        match doubt.fate(node, &gone) {
+            Fate::Keep => Ok(()),
+            Fate::Disown(owners) => self.send(How::Patch, url, owners_patch(node, &owners)).await,
+            Fate::Delete { policy, unblocked } => {
+                if let Some(owners) = unblocked {
+                    self.send(How::Patch, url.clone(), owners_patch(node, &owners)).await?;
+                }
+                let body = json!({
+                    "apiVersion": "v1", "kind": "DeleteOptions",
+                    "preconditions": {"uid": node.uid}, "propagationPolicy": policy,
+                });
+                self.send(How::Delete, url, body).await
+            }
         }
     }
+
+    /// Asks the server whether an owner that the graph does not know is really gone, since a
+    /// cache may be behind.
+    async fn is_gone(&self, node: &Node, owner: &OwnerReference) -> kube::Result<bool> {
+        let Some((root, scope, plural)) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
+            // An owner of a kind that is not served proves nothing.
+            return Ok(false);
+        };
+        let url = match scope {
+            // A cluster-wide object cannot name the namespace of its owner: nothing can be proved.
+            Scope::Namespaced if node.namespace.is_empty() => return Ok(false),
+            Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, owner.name),
+            Scope::Cluster => format!("{root}/{plural}/{}", owner.name),
+        };
+        let request = http::Request::get(&url).body(Vec::new()).map_err(kube::Error::HttpError)?;
+        match self.client.request::<Value>(request).await {
+            Ok(found) => Ok(found["metadata"]["uid"] != json!(owner.uid)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A patch that meets the object as it was read, or nobody.
+fn owners_patch(node: &Node, owners: &[OwnerReference]) -> Value {
+    json!({"metadata": {"uid": node.uid, "resourceVersion": node.version, "ownerReferences": owners}})
 }
 
 #[cfg(test)]

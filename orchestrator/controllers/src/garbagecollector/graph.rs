@@ -3,6 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::{BTreeSet, HashMap};
 
+/// The finalizer of an object that waits until its dependents are gone.
+pub const FOREGROUND: &str = "foregroundDeletion";
+/// The finalizer of an object that waits until its dependents have lost it as owner.
+pub const ORPHAN: &str = "orphan";
+
 /// An object as the collector sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -40,8 +45,17 @@ impl Node {
         }
     }
 
+    fn has(&self, finalizer: &str) -> bool {
+        self.finalizers.iter().any(|name| name == finalizer)
+    }
+
     fn waits_for(&self, finalizer: &str) -> bool {
-        self.deleting && self.finalizers.iter().any(|name| name == finalizer)
+        self.deleting && self.has(finalizer)
+    }
+
+    /// Whether it may own an object of that namespace; an owner of another namespace is no owner.
+    fn reaches(&self, namespace: &str) -> bool {
+        self.namespace.is_empty() || self.namespace == namespace
     }
 
     /// Whether its foreground-deleted owner waits for it.
@@ -55,14 +69,70 @@ impl Node {
 pub enum Decision {
     /// Nothing.
     Keep,
-    /// It is deleted in the foreground: these are to go first.
-    DeleteDependents(Vec<Node>),
     /// It is deleted leaving its dependents: these lose it as owner, then its finalizer goes.
     ReleaseDependents(Vec<Node>),
     /// Nothing holds it any more: this finalizer goes.
     Release(&'static str),
-    /// These owners are not known; if that is true of all its owners, the object goes.
-    CheckOwners(Vec<String>),
+    /// Some of its owners hold it no longer, or may be gone; [`Doubt::fate`] says what follows
+    /// once the server was asked for the latter.
+    CheckOwners(Doubt),
+}
+
+/// What speaks against an object's owners.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Doubt {
+    /// Owners that the graph does not know.
+    pub absent: Vec<String>,
+    /// Owners that are deleted in the foreground, so that they hold nothing.
+    pub waiting: Vec<String>,
+    /// Whether it has dependents of its own.
+    pub has_dependents: bool,
+    /// Whether one of those is deleted in the foreground, too: a circle that would wait for itself.
+    pub is_circle: bool,
+}
+
+/// What becomes of an object whose owners were looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It stays as it is.
+    Keep,
+    /// It stays with these owners.
+    Disown(Vec<OwnerReference>),
+    /// It goes.
+    Delete {
+        /// The propagation policy.
+        policy: &'static str,
+        /// Owner references to write first, so that no owner waits for it.
+        unblocked: Option<Vec<OwnerReference>>,
+    },
+}
+
+impl Doubt {
+    /// What becomes of `node` if of the absent owners only those in `gone` are really gone. It goes
+    /// when no owner holds it; otherwise it only loses those that do not.
+    pub fn fate(&self, node: &Node, gone: &[String]) -> Fate {
+        let lost = |owner: &OwnerReference| gone.contains(&owner.uid) || self.waiting.contains(&owner.uid);
+        let held: Vec<OwnerReference> = node.owners.iter().filter(|owner| !lost(owner)).cloned().collect();
+        if held.len() == node.owners.len() {
+            return Fate::Keep;
+        }
+        if !held.is_empty() {
+            return Fate::Disown(held);
+        }
+        let foreground = !self.waiting.is_empty() && self.has_dependents;
+        let policy = match () {
+            () if foreground => "Foreground",
+            () if node.has(ORPHAN) => "Orphan",
+            () if node.has(FOREGROUND) => "Foreground",
+            () => "Background",
+        };
+        let unblocked = (foreground && self.is_circle).then(|| {
+            let unblock =
+                |owner: &OwnerReference| OwnerReference { block_owner_deletion: Some(false), ..owner.clone() };
+            node.owners.iter().map(unblock).collect()
+        });
+        Fate::Delete { policy, unblocked }
+    }
 }
 
 /// All objects and their dependents.
@@ -84,6 +154,10 @@ impl Graph {
         }
         if !node.owners.is_empty() || node.deleting {
             woken.push(uid.clone());
+        }
+        if node.waits_for(FOREGROUND) {
+            // Its dependents lose their hold.
+            woken.extend(self.dependents.get(&uid).into_iter().flatten().cloned());
         }
         self.nodes.insert(uid, node);
         woken
@@ -111,42 +185,44 @@ impl Graph {
         owners.into_iter().map(|owner| owner.uid).collect()
     }
 
-    fn dependents_of(&self, uid: &str) -> Vec<Node> {
-        let uids = self.dependents.get(uid);
-        uids.into_iter().flatten().filter_map(|uid| self.nodes.get(uid).cloned()).collect()
+    fn dependents_of(&self, node: &Node) -> Vec<&Node> {
+        let uids = self.dependents.get(&node.uid).into_iter().flatten();
+        uids.filter_map(|uid| self.nodes.get(uid)).filter(|dependent| node.reaches(&dependent.namespace)).collect()
     }
 
     /// What to do about an object, if it is known.
     pub fn decide(&self, uid: &str) -> Option<(Node, Decision)> {
-        let node = self.nodes.get(uid)?.clone();
-        let decision = if node.waits_for("orphan") {
-            Decision::ReleaseDependents(self.dependents_of(uid))
-        } else if node.waits_for("foregroundDeletion") {
-            self.foreground(&node)
+        let node = self.nodes.get(uid)?;
+        let decision = if node.waits_for(ORPHAN) {
+            Decision::ReleaseDependents(self.dependents_of(node).into_iter().cloned().collect())
+        } else if node.waits_for(FOREGROUND) {
+            match self.dependents_of(node).iter().any(|dependent| dependent.blocks(uid)) {
+                true => Decision::Keep,
+                false => Decision::Release(FOREGROUND),
+            }
         } else if node.deleting {
             Decision::Keep
         } else {
-            self.owners(&node)
+            self.doubt(node)
         };
-        Some((node, decision))
+        Some((node.clone(), decision))
     }
 
-    fn foreground(&self, node: &Node) -> Decision {
-        let dependents = self.dependents_of(&node.uid);
-        if !dependents.iter().any(|dependent| dependent.blocks(&node.uid)) {
-            return Decision::Release("foregroundDeletion");
+    fn doubt(&self, node: &Node) -> Decision {
+        let mut doubt = Doubt::default();
+        for owner in &node.owners {
+            match self.nodes.get(&owner.uid).filter(|known| known.reaches(&node.namespace)) {
+                None => doubt.absent.push(owner.uid.clone()),
+                Some(known) if known.waits_for(FOREGROUND) => doubt.waiting.push(owner.uid.clone()),
+                Some(_) => {}
+            }
         }
-        let standing: Vec<Node> = dependents.into_iter().filter(|dependent| !dependent.deleting).collect();
-        if standing.is_empty() { Decision::Keep } else { Decision::DeleteDependents(standing) }
-    }
-
-    fn owners(&self, node: &Node) -> Decision {
-        let known = |owner: &&OwnerReference| {
-            // An owner of another namespace is no owner.
-            self.nodes.get(&owner.uid).is_some_and(|o| o.namespace.is_empty() || o.namespace == node.namespace)
-        };
-        let absent: Vec<String> =
-            node.owners.iter().filter(|owner| !known(owner)).map(|owner| owner.uid.clone()).collect();
-        if absent.is_empty() { Decision::Keep } else { Decision::CheckOwners(absent) }
+        if doubt.absent.is_empty() && doubt.waiting.is_empty() {
+            return Decision::Keep;
+        }
+        let dependents = self.dependents_of(node);
+        doubt.has_dependents = !dependents.is_empty();
+        doubt.is_circle = dependents.iter().any(|dependent| dependent.waits_for(FOREGROUND));
+        Decision::CheckOwners(doubt)
     }
 }
