@@ -144,7 +144,7 @@ fn split(world: &World) -> (Option<&ReplicaSet>, Vec<&ReplicaSet>) {
     let fits = |rs: &&ReplicaSet| {
         rs.spec.as_ref().and_then(|spec| spec.template.clone()).map(without_hash) == Some(template.clone())
     };
-    let new = all.iter().copied().find(|rs| fits(&rs));
+    let new = all.iter().copied().find(|rs| fits(rs));
     let old = all.into_iter().filter(|rs| new.is_none_or(|new| new.metadata.uid != rs.metadata.uid)).collect();
     (new, old)
 }

@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{Client, ResourceExt};
 use orchestrator_client::{Key, WorkQueue};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
@@ -91,14 +91,32 @@ pub fn plan(world: &World) -> Plan {
         plan.writes.extend(world.slices.iter().map(|slice| Write::delete(&**slice)));
         return plan;
     }
-    let mut free: Vec<&Arc<EndpointSlice>> =
-        world.slices.iter().filter(|slice| slice.metadata.deletion_timestamp.is_none()).collect();
-    for (ports, endpoints) in groups(service, &world.pods) {
-        for chunk in chunks(endpoints) {
-            fill(service, &ports, chunk, &mut free, &mut plan);
+    let standing = world.slices.iter().filter(|slice| slice.metadata.deletion_timestamp.is_none()).cloned();
+    // Slices of an earlier Service of this name are about to be collected: none is filled again.
+    let uid = service.metadata.uid.as_deref();
+    let own = |slice: &Arc<EndpointSlice>| {
+        owner::controller_of(&slice.metadata).is_none_or(|owner| Some(owner.uid.as_str()) == uid)
+    };
+    let (mut free, foreign): (Vec<Arc<EndpointSlice>>, Vec<_>) = standing.partition(own);
+    plan.writes.extend(foreign.iter().map(|slice| Write::delete(&**slice)));
+    let chunked = |(ports, endpoints): (Vec<EndpointPort>, _)| {
+        chunks(endpoints).into_iter().map(move |chunk| (ports.clone(), chunk)).collect::<Vec<_>>()
+    };
+    let mut homeless = Vec::new();
+    for (ports, chunk) in groups(service, &world.pods).into_iter().flat_map(chunked) {
+        match best(&free, &ports, &chunk) {
+            Some(index) => fill(service, ports, chunk, &free.swap_remove(index), &mut plan),
+            None => homeless.push((ports, chunk)),
         }
     }
-    plan.writes.extend(free.iter().map(|slice| Write::delete(&***slice)));
+    // Slices of other ports are used again once all chunks of their own ports have one.
+    for (ports, chunk) in homeless {
+        match free.pop() {
+            Some(slice) => fill(service, ports, chunk, &slice, &mut plan),
+            None => plan.writes.push(Write::create(&new_slice(service, ports, chunk))),
+        }
+    }
+    plan.writes.extend(free.iter().map(|slice| Write::delete(&**slice)));
     plan
 }
 
@@ -119,8 +137,13 @@ fn groups(service: &Service, pods: &[Arc<Pod>]) -> Vec<(Vec<EndpointPort>, Vec<E
     groups.into_values().collect()
 }
 
+/// The uid of its Pod; Pods of the host's network share an address.
+fn target(endpoint: &Endpoint) -> Option<&str> {
+    endpoint.target_ref.as_ref()?.uid.as_deref()
+}
+
 fn chunks(mut endpoints: Vec<Endpoint>) -> Vec<Vec<Endpoint>> {
-    endpoints.sort_by(|a, b| a.addresses.cmp(&b.addresses));
+    endpoints.sort_by(|a, b| (&a.addresses, target(a)).cmp(&(&b.addresses, target(b))));
     if endpoints.is_empty() {
         return vec![Vec::new()];
     }
@@ -191,47 +214,42 @@ fn labels(service: &Service) -> BTreeMap<String, String> {
     labels
 }
 
-/// Puts a chunk into the free slice that fits best, or into a new one.
-fn fill(
-    service: &Service,
-    ports: &[EndpointPort],
-    chunk: Vec<Endpoint>,
-    free: &mut Vec<&Arc<EndpointSlice>>,
-    plan: &mut Plan,
-) {
-    let same_ports = |slice: &&&Arc<EndpointSlice>| slice.ports.as_deref().unwrap_or_default() == ports;
-    let shared = |slice: &&Arc<EndpointSlice>| {
-        let addresses: Vec<&Vec<String>> = slice.endpoints.iter().flatten().map(|e| &e.addresses).collect();
-        chunk.iter().filter(|endpoint| addresses.contains(&&endpoint.addresses)).count()
+/// The free slice of these ports that holds most of the chunk already.
+fn best(free: &[Arc<EndpointSlice>], ports: &[EndpointPort], chunk: &[Endpoint]) -> Option<usize> {
+    let shared = |slice: &EndpointSlice| {
+        let there: HashSet<_> = slice.endpoints.iter().flatten().map(target).collect();
+        chunk.iter().filter(|endpoint| there.contains(&target(endpoint))).count()
     };
-    let best = free.iter().filter(same_ports).max_by_key(|slice| shared(slice)).or(free.first());
-    let best = best.map(|slice| (*slice).clone());
-    let labels = labels(service);
-    let Some(best) = best else {
-        let slice = EndpointSlice {
-            address_type: "IPv4".into(),
-            metadata: ObjectMeta {
-                generate_name: Some(format!("{}-", service.name_any())),
-                namespace: service.metadata.namespace.clone(),
-                labels: Some(labels),
-                owner_references: Some(vec![owner::controller_reference(service)]),
-                ..ObjectMeta::default()
-            },
-            endpoints: Some(chunk),
-            ports: Some(ports.to_vec()),
-        };
-        return plan.writes.push(Write::create(&slice));
-    };
-    free.retain(|slice| slice.metadata.uid != best.metadata.uid);
-    let same =
-        best.endpoints.as_deref().unwrap_or_default() == chunk && best.ports.as_deref().unwrap_or_default() == ports;
-    if !same || *best.labels() != labels {
-        let mut changed = (*best).clone();
-        changed.metadata.labels = Some(labels);
-        changed.endpoints = Some(chunk);
-        changed.ports = Some(ports.to_vec());
-        plan.writes.push(Write::replace(&changed));
+    let same_ports = free.iter().enumerate().filter(|(_, slice)| slice.ports.as_deref().unwrap_or_default() == ports);
+    same_ports.max_by_key(|(_, slice)| shared(slice)).map(|(index, _)| index)
+}
+
+fn new_slice(service: &Service, ports: Vec<EndpointPort>, chunk: Vec<Endpoint>) -> EndpointSlice {
+    EndpointSlice {
+        address_type: "IPv4".into(),
+        metadata: ObjectMeta {
+            generate_name: Some(format!("{}-", service.name_any())),
+            namespace: service.metadata.namespace.clone(),
+            labels: Some(labels(service)),
+            owner_references: Some(vec![owner::controller_reference(service)]),
+            ..ObjectMeta::default()
+        },
+        endpoints: Some(chunk),
+        ports: Some(ports),
     }
+}
+
+/// Makes a slice hold exactly this chunk.
+fn fill(service: &Service, ports: Vec<EndpointPort>, chunk: Vec<Endpoint>, slice: &EndpointSlice, plan: &mut Plan) {
+    let labels = labels(service);
+    let endpoints = slice.endpoints.as_deref().unwrap_or_default();
+    if endpoints == chunk && slice.ports.as_deref().unwrap_or_default() == ports && *slice.labels() == labels {
+        return;
+    }
+    let mut changed = slice.clone();
+    changed.metadata.labels = Some(labels);
+    (changed.endpoints, changed.ports) = (Some(chunk), Some(ports));
+    plan.writes.push(Write::replace(&changed));
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ impl Cluster {
         self.objects.insert(key, value);
     }
 
+    /// Removes all objects of a resource.
+    pub fn remove_all(&mut self, resource: &str) {
+        self.objects.retain(|(kind, _, _), _| kind != resource);
+    }
+
     /// All objects of a resource.
     pub fn all<K: DeserializeOwned>(&self, resource: &str) -> Vec<Arc<K>> {
         let of = self.objects.iter().filter(|((kind, _, _), _)| kind == resource);
