@@ -13,5 +13,8 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 16;
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 /// Endpoints of one EndpointSlice (upstream's default).
 pub const ENDPOINTS_PER_SLICE_MAX: usize = 100;
-/// The pause before a terminating namespace with content left is looked at again.
-pub const NAMESPACE_RECHECK: Duration = Duration::from_millis(500);
+/// The first pause before a terminating namespace with content left is looked at again; it grows
+/// with the namespace's age.
+pub const NAMESPACE_RECHECK_MIN: Duration = Duration::from_millis(500);
+/// The longest such pause; stops a finalizer that nobody removes from costing lists all the time.
+pub const NAMESPACE_RECHECK_MAX: Duration = Duration::from_secs(10);

@@ -4,8 +4,8 @@
 
 use crate::caches::Caches;
 use crate::driver::{Controller, ControllerError};
-use crate::limits::NAMESPACE_RECHECK;
-use crate::plan::{Now, Plan, Verb as How, Write};
+use crate::limits::{NAMESPACE_RECHECK_MAX, NAMESPACE_RECHECK_MIN};
+use crate::plan::{Now, Plan, Verb as How, Write, since};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -70,9 +70,12 @@ impl Controller for NamespaceController {
             return Ok(Plan::default());
         }
         let mut world = World { namespace, remaining: BTreeMap::new(), finalizers: BTreeMap::new() };
+        // One kind that fails is no reason to leave the others where they are.
+        let mut failed = Ok(());
         for kind in self.kinds() {
-            delete_all(client, kind, &key.name).await?;
+            failed = failed.and(delete_all(client, kind, &key.name).await);
         }
+        failed?;
         for kind in self.kinds() {
             let left = list(client, kind, &key.name).await?;
             let items = left["items"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -102,8 +105,11 @@ fn has_finalizer(namespace: &Namespace) -> bool {
 pub fn plan(world: &World, now: Now) -> Plan {
     let mut plan = Plan::default();
     let namespace = &*world.namespace;
+    if !is_deleting(namespace) || !has_finalizer(namespace) {
+        return plan;
+    }
+    let mut changed = namespace.clone();
     if world.remaining.is_empty() {
-        let mut changed = namespace.clone();
         if let Some(finalizers) = changed.spec.as_mut().and_then(|spec| spec.finalizers.as_mut()) {
             finalizers.retain(|finalizer| finalizer != "kubernetes");
         }
@@ -112,39 +118,63 @@ pub fn plan(world: &World, now: Now) -> Plan {
         plan.writes.push(write);
         return plan;
     }
-    let mut changed = namespace.clone();
-    let status = changed.status.get_or_insert_default();
-    let conditions = status.conditions.get_or_insert_default();
-    let held: Vec<String> =
-        world.remaining.iter().map(|(what, n)| format!("{what} has {n} resource instances")).collect();
-    let content = format!("Some resources are remaining: {}", held.join(", "));
-    set(conditions, "NamespaceContentRemaining", "SomeResourcesRemain", content, now);
-    if !world.finalizers.is_empty() {
-        let held: Vec<String> =
-            world.finalizers.iter().map(|(f, n)| format!("{f} in {n} resource instances")).collect();
-        let text = format!("Some content in the namespace has finalizers remaining: {}", held.join(", "));
-        set(conditions, "NamespaceFinalizersRemaining", "SomeFinalizersRemain", text, now);
+    let conditions = changed.status.get_or_insert_default().conditions.get_or_insert_default();
+    set(conditions, content(&world.remaining), now);
+    let finalizers = held(&world.finalizers);
+    // Finalizers that were never there need no word.
+    if finalizers.status == "True" || conditions.iter().any(|c| c.type_ == finalizers.type_) {
+        set(conditions, finalizers, now);
     }
     if changed != *namespace {
         plan.writes.push(Write::replace_status(&changed));
     }
-    plan.again_after(NAMESPACE_RECHECK);
+    let deleted = namespace.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    plan.again_after((since(deleted, now) / 4).clamp(NAMESPACE_RECHECK_MIN, NAMESPACE_RECHECK_MAX));
     plan
 }
 
-fn set(conditions: &mut Vec<NamespaceCondition>, type_: &str, reason: &str, message: String, now: Now) {
-    let same = |c: &NamespaceCondition| c.type_ == type_ && c.message.as_deref() == Some(&message);
-    if conditions.iter().any(same) {
-        return;
-    }
-    conditions.retain(|condition| condition.type_ != type_);
-    conditions.push(NamespaceCondition {
+fn condition(type_: &str, status: &str, reason: &str, message: String) -> NamespaceCondition {
+    NamespaceCondition {
         type_: type_.into(),
-        status: "True".into(),
+        status: status.into(),
         reason: Some(reason.into()),
         message: Some(message),
-        last_transition_time: Some(Time(now)),
-    });
+        last_transition_time: None,
+    }
+}
+
+/// What is left, as `pods. has 1 resource instances`: resource, dot, group.
+fn content(remaining: &BTreeMap<String, usize>) -> NamespaceCondition {
+    let dotted = |what: &String| if what.contains('.') { what.clone() } else { format!("{what}.") };
+    let all: Vec<String> =
+        remaining.iter().map(|(what, n)| format!("{} has {n} resource instances", dotted(what))).collect();
+    let message = format!("Some resources are remaining: {}", all.join(", "));
+    condition("NamespaceContentRemaining", "True", "SomeResourcesRemain", message)
+}
+
+fn held(finalizers: &BTreeMap<String, usize>) -> NamespaceCondition {
+    let type_ = "NamespaceFinalizersRemaining";
+    if finalizers.is_empty() {
+        let message = "All content-preserving finalizers finished".to_owned();
+        return condition(type_, "False", "ContentHasNoFinalizers", message);
+    }
+    let all: Vec<String> = finalizers.iter().map(|(f, n)| format!("{f} in {n} resource instances")).collect();
+    let message = format!("Some content in the namespace has finalizers remaining: {}", all.join(", "));
+    condition(type_, "True", "SomeFinalizersRemain", message)
+}
+
+/// Puts a condition in; its time changes only with its status.
+fn set(conditions: &mut Vec<NamespaceCondition>, mut new: NamespaceCondition, now: Now) {
+    // The API keeps whole seconds.
+    let now = Time(Now::from_second(now.as_second()).unwrap_or(now));
+    match conditions.iter_mut().find(|condition| condition.type_ == new.type_) {
+        Some(old) => {
+            let same = old.status == new.status;
+            new.last_transition_time = old.last_transition_time.clone().filter(|_| same).or(Some(now));
+            *old = new;
+        }
+        None => conditions.push(NamespaceCondition { last_transition_time: Some(now), ..new }),
+    }
 }
 
 fn path(kind: &Kind, namespace: &str) -> String {
