@@ -8,7 +8,6 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use orchestrator_apimachinery::Catalog;
 use orchestrator_client::recorder::EventType;
@@ -93,7 +92,7 @@ impl Controllers {
             Arc::new(namespace::NamespaceController::new(config.catalog.clone())),
             Arc::new(serviceaccount::ServiceAccountController),
             Arc::new(rootca::RootCaController::new(config.root_ca.clone())),
-            Arc::new(nodelifecycle::NodeLifecycleController),
+            Arc::new(nodelifecycle::NodeLifecycleController::new(instant(&config.clock))),
         ];
         for controller in all {
             let client = (config.client_of)(controller.name());
@@ -102,6 +101,10 @@ impl Controllers {
         let client = (config.client_of)(garbagecollector::NAME);
         garbagecollector::start(&config.catalog, &config.shared, client, tasks);
     }
+}
+
+fn instant(clock: &Clock) -> Now {
+    Now::try_from(clock.now()).unwrap_or(Now::UNIX_EPOCH)
 }
 
 struct Shell {
@@ -163,7 +166,7 @@ impl Shell {
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Option<std::time::Duration>, ControllerError> {
-        let now = Timestamp::try_from(self.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let now = instant(&self.clock);
         let plan = self.controller.plan(&self.caches, &self.client, key, now).await?;
         for tell in &plan.tells {
             self.tell(tell, "");
@@ -204,9 +207,8 @@ impl Shell {
                 Ok(())
             }
             Err(source) => {
-                if let (Verb::Create, Some(tell)) = (&write.verb, &write.tell) {
-                    let message = format!("Error creating: {source}");
-                    self.recorder.event(&tell.about, EventType::Warning, "FailedCreate", message);
+                if let (Verb::Create, Some(tell), Some(why)) = (&write.verb, &write.tell, refusal(&source)) {
+                    self.recorder.warning(&tell.about, "FailedCreate", format!("Error creating: {why}"));
                 }
                 Err(ControllerError::Request { verb: write.verb, path: write.path, source: Box::new(source) })
             }
@@ -217,6 +219,15 @@ impl Shell {
         let kind = if tell.warning { EventType::Warning } else { EventType::Normal };
         self.recorder.event(&tell.about, kind, tell.reason, tell.message.replace("{name}", name));
     }
+}
+
+/// What to tell the owner of an object that could not be created; nothing when somebody else was
+/// quicker, or when its namespace is about to go.
+fn refusal(error: &kube::Error) -> Option<String> {
+    let kube::Error::Api(status) = error else { return Some(error.to_string()) };
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    let ending = causes.iter().any(|cause| cause.reason == "NamespaceTerminating");
+    (status.code != 409 && !ending).then(|| status.message.clone())
 }
 
 /// Two writes to one object would conflict, since both carry the version that was read: the first

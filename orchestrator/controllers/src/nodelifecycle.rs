@@ -7,9 +7,10 @@ use crate::driver::{Controller, ControllerError};
 use crate::plan::{Now, Plan, Tell, Write, since};
 use async_trait::async_trait;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Node, NodeCondition, ObjectReference, Taint};
+use k8s_openapi::api::core::v1::{Node, NodeCondition, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Client, ResourceExt};
+use orchestrator_client::recorder::reference;
 use orchestrator_client::{Key, WorkQueue};
 use serde_json::json;
 use std::sync::Arc;
@@ -20,10 +21,27 @@ pub const GRACE: Duration = Duration::from_secs(50);
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+/// Conditions whose `True` taints the Node.
+const PRESSURES: [(&str, &str); 4] = [
+    ("MemoryPressure", "node.kubernetes.io/memory-pressure"),
+    ("DiskPressure", "node.kubernetes.io/disk-pressure"),
+    ("PIDPressure", "node.kubernetes.io/pid-pressure"),
+    ("NetworkUnavailable", "node.kubernetes.io/network-unavailable"),
+];
 const CONDITIONS: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
 /// Watches Leases.
-pub struct NodeLifecycleController;
+pub struct NodeLifecycleController {
+    watching_since: Now,
+}
+
+impl NodeLifecycleController {
+    /// Watches from `now` on: what was silent while nobody watched is not held against a kubelet.
+    pub fn new(now: Now) -> Self {
+        NodeLifecycleController { watching_since: now }
+    }
+}
 
 /// What a plan looks at.
 #[derive(Clone, Debug)]
@@ -32,6 +50,9 @@ pub struct World {
     pub node: Arc<Node>,
     /// Its Lease, if there is one.
     pub lease: Option<Arc<Lease>>,
+    /// Since when somebody watches: kubelets that start together with this controller have the
+    /// whole grace period to renew their Leases.
+    pub watching_since: Now,
 }
 
 #[async_trait]
@@ -49,7 +70,7 @@ impl Controller for NodeLifecycleController {
     async fn plan(&self, caches: &Caches, _: &Client, key: &Key, now: Now) -> Result<Plan, ControllerError> {
         let Some(node) = caches.nodes.get_key(key) else { return Ok(Plan::default()) };
         let lease = caches.node_leases.get("kube-node-lease", &key.name);
-        Ok(plan(&World { node, lease }, now))
+        Ok(plan(&World { node, lease, watching_since: self.watching_since }, now))
     }
 }
 
@@ -58,19 +79,22 @@ pub fn plan(world: &World, now: Now) -> Plan {
     let mut plan = Plan::default();
     let node = &*world.node;
     let renewed = world.lease.as_ref().and_then(|lease| lease.spec.as_ref()?.renew_time.as_ref()).map(|time| time.0);
-    let heard = [renewed, heartbeat(node), node.metadata.creation_timestamp.as_ref().map(|time| time.0)];
-    let Some(heard) = heard.into_iter().flatten().max() else { return plan };
+    let created = node.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let heard = [renewed, heartbeat(node), created].into_iter().flatten().fold(world.watching_since, Now::max);
     let silent = since(heard, now);
-    let mut ready = condition(node, "Ready").map_or("Unknown", |condition| condition.status.as_str());
+    let mut ready = condition(node, "Ready").map(|condition| condition.status.as_str());
     if silent > GRACE {
-        if ready != "Unknown" || condition(node, "Ready").is_none() {
+        if ready.is_none_or(|status| status != "Unknown") {
             mark_unknown(node, now, &mut plan);
         }
-        ready = "Unknown";
+        ready = Some("Unknown");
     } else {
         plan.again_after(GRACE - silent + Duration::from_secs(1));
     }
-    taint(node, ready, &mut plan);
+    // A Node without the condition has just been made; its kubelet comes next.
+    if let Some(ready) = ready {
+        taint(node, ready, now, &mut plan);
+    }
     plan
 }
 
@@ -109,30 +133,43 @@ fn mark_unknown(node: &Node, now: Now, plan: &mut Plan) {
         }
     }
     plan.writes.push(Write::replace_status(&changed));
-    let about = ObjectReference {
-        kind: Some("Node".into()),
-        name: Some(node.name_any()),
-        uid: node.metadata.uid.clone(),
-        ..ObjectReference::default()
-    };
+    let about = reference(node);
     let message = format!("Node {} status is now: NodeNotReady", node.name_any());
     plan.tells.push(Tell { about, warning: false, reason: "NodeNotReady", message });
 }
 
-/// The taints that `Ready` asks for, in place of those of another state.
-fn taint(node: &Node, ready: &str, plan: &mut Plan) {
-    let old = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
-    let key = match ready {
-        "True" => None,
-        "False" => Some(NOT_READY),
-        _ => Some(UNREACHABLE),
+/// The taints that a Node's state asks for, as key and effect.
+fn wanted_taints(node: &Node, ready: &str) -> Vec<(&'static str, &'static str)> {
+    let mut wanted = match ready {
+        "True" => vec![],
+        "False" => vec![(NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")],
+        _ => vec![(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")],
     };
-    let ours = |taint: &Taint| taint.key == NOT_READY || taint.key == UNREACHABLE;
+    let holds = |type_: &str| condition(node, type_).is_some_and(|condition| condition.status == "True");
+    wanted.extend(PRESSURES.iter().filter(|(type_, _)| holds(type_)).map(|(_, key)| (*key, "NoSchedule")));
+    if node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true) {
+        wanted.push((UNSCHEDULABLE, "NoSchedule"));
+    }
+    wanted
+}
+
+/// Puts the taints that the Node's state asks for in place of those of another state.
+fn taint(node: &Node, ready: &str, now: Now, plan: &mut Plan) {
+    let old = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
+    let wanted = wanted_taints(node, ready);
+    let ours = |taint: &Taint| match taint.key.as_str() {
+        NOT_READY | UNREACHABLE => true,
+        key => taint.effect == "NoSchedule" && (key == UNSCHEDULABLE || PRESSURES.iter().any(|(_, own)| *own == key)),
+    };
+    let is = |taint: &Taint, (key, effect): (&str, &str)| taint.key == key && taint.effect == effect;
     let mut new: Vec<Taint> =
-        old.iter().filter(|taint| !ours(taint) || Some(taint.key.as_str()) == key).cloned().collect();
-    for effect in ["NoSchedule", "NoExecute"] {
-        if let Some(key) = key.filter(|key| !new.iter().any(|taint| taint.key == *key && taint.effect == effect)) {
-            new.push(Taint { key: key.into(), effect: effect.into(), ..Taint::default() });
+        old.iter().filter(|taint| !ours(taint) || wanted.iter().any(|pair| is(taint, *pair))).cloned().collect();
+    for (key, effect) in wanted {
+        if !new.iter().any(|taint| is(taint, (key, effect))) {
+            // The API keeps whole seconds.
+            let added = Time(Now::from_second(now.as_second()).unwrap_or(now));
+            let (key, effect) = (key.to_owned(), effect.to_owned());
+            new.push(Taint { key, effect, time_added: Some(added), ..Taint::default() });
         }
     }
     if new != old {
