@@ -130,8 +130,8 @@ fn failure(tally: &Tally<'_>, started: Option<Now>, now: Now, plan: &mut Plan) -
     let limit = tally.spec.backoff_limit.unwrap_or(6);
     let in_place =
         tally.spec.template.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) == Some("OnFailure");
-    let tries = tally.failed + if in_place { tally.restarts } else { 0 };
-    if tries > limit || (in_place && limit > 0 && tally.restarts >= limit) {
+    // A restart in place is a failure, too, and the limit of 0 allows none.
+    if tally.failed > limit || (in_place && tally.restarts >= limit.max(1)) {
         return Some(("BackoffLimitExceeded", "Job has reached the specified backoff limit".into()));
     }
     if let (Some(seconds), Some(started)) = (tally.spec.active_deadline_seconds, started) {
