@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The issuer of this cluster's tokens, and their default audience.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -173,11 +173,6 @@ impl TokenIssuer {
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
         })
-    }
-
-    /// How long a token with this lifetime should be used before it is asked for again: 80 %.
-    pub fn refresh_after(seconds: u64) -> Duration {
-        Duration::from_secs(seconds) * 4 / 5
     }
 }
 
