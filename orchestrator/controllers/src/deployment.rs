@@ -242,11 +242,14 @@ fn create(world: &World, old: &[&ReplicaSet], plan: &mut Plan) {
     annotate(deployment, next_revision(old), plan);
 }
 
-/// Shows the revision on the Deployment.
+/// Shows the revision on the Deployment; upstream's role lets the controller update Deployments,
+/// not patch them.
 fn annotate(deployment: &Deployment, revision: i64, plan: &mut Plan) {
     let text = revision.to_string();
     if deployment.annotations().get(REVISION) != Some(&text) {
-        plan.writes.push(Write::patch(deployment, json!({"metadata": {"annotations": {REVISION: text}}})));
+        let mut changed = deployment.clone();
+        changed.metadata.annotations.get_or_insert_default().insert(REVISION.into(), text);
+        plan.writes.push(Write::replace(&changed));
     }
 }
 

@@ -66,6 +66,8 @@ impl Cluster {
                 }
                 Verb::Replace => self.put(write.resource, &write.body),
                 Verb::Patch => {
+                    let patched = ["pods", "replicasets", "nodes"];
+                    assert!(patched.contains(&write.resource), "upstream's roles allow no patch of {}", write.resource);
                     let mut object = self.objects.get(&key).cloned().unwrap_or_default();
                     merge(&mut object, &write.body);
                     self.put(write.resource, &object);
