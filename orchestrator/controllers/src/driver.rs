@@ -5,6 +5,7 @@ use crate::limits::{WORKERS, WRITES_IN_FLIGHT_MAX};
 use crate::plan::{Now, Plan, Tell, Verb, Write};
 use crate::{
     deployment, endpointslice, garbagecollector, job, namespace, nodelifecycle, replicaset, rootca, serviceaccount,
+    ttlafterfinished,
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
@@ -88,6 +89,7 @@ impl Controllers {
             Arc::new(deployment::DeploymentController),
             Arc::new(replicaset::ReplicaSetController),
             Arc::new(job::JobController),
+            Arc::new(ttlafterfinished::TtlAfterFinishedController),
             Arc::new(endpointslice::EndpointSliceController::default()),
             Arc::new(namespace::NamespaceController::new(config.catalog.clone())),
             Arc::new(serviceaccount::ServiceAccountController),

@@ -19,7 +19,6 @@ use kube::{Client, ResourceExt};
 use orchestrator_client::recorder::reference;
 use orchestrator_client::{Key, WorkQueue};
 use runtime_base::Backoff;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,8 +118,9 @@ fn condition<'a>(job: &'a Job, type_: &str) -> Option<&'a JobCondition> {
     conditions.iter().find(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
-fn is_finished(job: &Job) -> bool {
-    condition(job, "Complete").is_some() || condition(job, "Failed").is_some()
+/// The condition that says that the Job has ended.
+pub(crate) fn finished(job: &Job) -> Option<&JobCondition> {
+    condition(job, "Complete").or_else(|| condition(job, "Failed"))
 }
 
 /// Why a Job has failed: reason and message.
@@ -153,8 +153,9 @@ pub fn plan(world: &World, now: Now) -> Plan {
     if job.metadata.deletion_timestamp.is_some() {
         return plan;
     }
-    if is_finished(job) {
-        clean_up(job, &tally, now, &mut plan);
+    if finished(job).is_some() {
+        // What still runs of it ends.
+        plan.writes.extend(tally.active.iter().map(|pod| Write::delete(*pod)));
         return plan;
     }
     let suspended = tally.spec.suspend == Some(true);
@@ -334,23 +335,6 @@ fn write_status(job: &Job, status: JobStatus, plan: &mut Plan) {
     if status != old {
         let changed = Job { status: Some(status), ..job.clone() };
         plan.writes.push(Write::replace_status(&changed));
-    }
-}
-
-/// Ends what still runs of a finished Job, and the Job after its time to live.
-fn clean_up(job: &Job, tally: &Tally<'_>, now: Now, plan: &mut Plan) {
-    plan.writes.extend(tally.active.iter().map(|pod| Write::delete(*pod)));
-    let finished =
-        ["Complete", "Failed"].into_iter().find_map(|type_| condition(job, type_)?.last_transition_time.clone());
-    if let (Some(ttl), Some(finished)) = (tally.spec.ttl_seconds_after_finished, finished) {
-        let (ttl, passed) = (Duration::from_secs(u64::try_from(ttl).unwrap_or(0)), since(finished.0, now));
-        if passed >= ttl {
-            let mut write = Write::delete(job);
-            write.body["propagationPolicy"] = json!("Foreground");
-            plan.writes.push(write);
-        } else {
-            plan.again_after(ttl - passed);
-        }
     }
 }
 

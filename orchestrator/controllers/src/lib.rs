@@ -23,6 +23,7 @@ pub mod nodelifecycle;
 pub mod replicaset;
 pub mod rootca;
 pub mod serviceaccount;
+pub mod ttlafterfinished;
 
 #[cfg(test)]
 mod testing;
