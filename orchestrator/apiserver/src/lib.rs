@@ -5,16 +5,28 @@
 //! touch: runtime/ (but base), kinds outside the kinds table, the node otherwise than through
 //! [`NodeDialer`].
 
+mod admission;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
 pub mod identity;
 pub mod limits;
+mod listen;
+mod metrics;
 pub mod node;
+mod paths;
 pub mod pki;
 pub mod registry;
+pub mod request;
+mod resources;
+mod respond;
+mod reviews;
+mod seed;
+pub mod server;
 pub mod stream;
+mod subresources;
 
 pub use body::{Body, Request, Response};
 pub use identity::Identity;
 pub use node::NodeDialer;
+pub use server::{ApiServer, ServerConfig, StartError};

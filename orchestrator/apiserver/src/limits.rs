@@ -1,1 +1,52 @@
 //! Named bounds.
+
+use std::time::Duration;
+
+/// Bytes of a request's path and query; longer ones are refused before they are parsed.
+pub const URI_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a request's header; stops a client from filling memory before it is known.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Time for a TLS handshake; stops clients that connect and say nothing.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Time for a request's header; stops header trickling.
+pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Connections at one time.
+pub const CONNECTIONS_MAX: usize = 8192;
+/// Streams of one HTTP/2 connection at one time.
+pub const STREAMS_MAX: u32 = 250;
+/// Requests that change something, at one time (upstream's 200).
+pub const WRITES_IN_FLIGHT_MAX: usize = 200;
+/// Requests that only read, at one time, without watches and streams (upstream's 400).
+pub const READS_IN_FLIGHT_MAX: usize = 400;
+/// How long a request waits for its turn before it is refused with 429.
+pub const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request without a stream may take (upstream's 60 s).
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+/// Objects of one list page, whatever the client asks for.
+pub const PAGE_MAX: usize = 10_000;
+/// Bytes of one stored object; the store and every watcher carry it whole (upstream's 1.5 MB).
+pub const OBJECT_BYTES_MAX: usize = 1_500_000;
+/// Changes of one resource that a cache remembers; a watch that lags further is ended.
+pub const RECENT_CHANGES_MAX: usize = 8192;
+/// Bytes of objects that those changes hold.
+pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Revisions of history read at start, so that clients resume their watches after a restart.
+pub const STARTUP_HISTORY_MAX: u64 = 2000;
+/// Changes that a watch takes from its cache at once.
+pub const WATCH_BATCH_MAX: usize = 64;
+/// How long a read waits for the cache to reach a revision (upstream's 3 s).
+pub const FRESH_TIME_MAX: Duration = Duration::from_secs(3);
+/// Time between two bookmarks of a watch (upstream's 60 s).
+pub const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+/// The shortest default lifetime of a watch; a random time up to as much is added (upstream's 30 min).
+pub const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
+/// Tries of a change that loses against others before it is refused with a conflict.
+pub const CONFLICT_RETRIES_MAX: usize = 16;
+/// Tries to find a free name for `generateName` (upstream's 8).
+pub const GENERATE_NAME_RETRIES_MAX: usize = 8;
+/// Letters that `generateName` keeps before its random ones (upstream's 58).
+pub const GENERATE_NAME_BASE_MAX: usize = 58;
+/// How long the creation of a Pod waits for its namespace's default ServiceAccount.
+pub const SERVICE_ACCOUNT_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long an open connection may take to end when the server stops.
+pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);

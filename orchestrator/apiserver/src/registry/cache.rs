@@ -1,0 +1,335 @@
+//! The watch caches: for each resource the current objects as bytes and the recent changes, fed
+//! by one watch of the store.
+
+use super::{Object, ObjectReader};
+use crate::limits;
+use bytes::Bytes;
+use futures::StreamExt;
+use imbl::OrdMap;
+use orchestrator_apimachinery::{ApiError, Catalog, Kind, Scope};
+use orchestrator_store::{Entry, Event, Revision, Store, StoreError};
+use runtime_base::Tasks;
+use runtime_base::clock::within;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
+use tracing::{error, warn};
+
+/// All objects of a resource by their keys; cloning shares them.
+pub type Objects = OrdMap<Arc<str>, Arc<Object>>;
+
+/// One change of one object.
+#[derive(Debug)]
+pub struct Change {
+    /// The revision of the change.
+    pub revision: Revision,
+    /// The object now; `None` when it was deleted.
+    pub object: Option<Arc<Object>>,
+    /// The object before.
+    pub previous: Option<Arc<Object>>,
+}
+
+impl Change {
+    fn size(&self) -> usize {
+        self.object.as_ref().or(self.previous.as_ref()).map_or(0, |object| object.bytes().len())
+    }
+}
+
+/// A watch asked for changes that are no longer remembered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Changes after this revision are remembered.
+    pub oldest: Revision,
+}
+
+/// The objects of one resource.
+pub struct Cache {
+    /// Its kind.
+    pub kind: Arc<Kind>,
+    state: RwLock<State>,
+    /// The number of changes so far.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: Objects,
+    recent: VecDeque<Arc<Change>>,
+    recent_bytes: usize,
+    /// Changes that were dropped from `recent`.
+    dropped: u64,
+    /// Changes after this revision are in `recent`.
+    oldest: Revision,
+    /// The revision of the last change.
+    newest: Revision,
+}
+
+impl Cache {
+    fn new(kind: Arc<Kind>) -> Self {
+        Cache { kind, state: RwLock::default(), changes: watch::Sender::new(0) }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The current objects, the revision of the last change, and the place of the next one.
+    pub fn snapshot(&self) -> (Objects, Revision, u64) {
+        self.read(|state| (state.objects.clone(), state.newest, state.dropped + state.recent.len() as u64))
+    }
+
+    /// One object.
+    pub fn get(&self, key: &str) -> Option<Arc<Object>> {
+        self.read(|state| state.objects.get(key).cloned())
+    }
+
+    /// The place of the first change after `revision`.
+    pub fn place_after(&self, revision: Revision) -> Result<u64, Expired> {
+        self.read(|state| {
+            if revision < state.oldest {
+                return Err(Expired { oldest: state.oldest });
+            }
+            let index = state.recent.partition_point(|change| change.revision <= revision);
+            Ok(state.dropped + index as u64)
+        })
+    }
+
+    /// Changes from `place` on, some at a time; an error when they are no longer remembered.
+    pub fn changes_from(&self, place: u64) -> Result<Vec<Arc<Change>>, Expired> {
+        self.read(|state| {
+            let start = place.checked_sub(state.dropped).ok_or(Expired { oldest: state.oldest })? as usize;
+            Ok(state.recent.range(start.min(state.recent.len())..).take(limits::WATCH_BATCH_MAX).cloned().collect())
+        })
+    }
+
+    /// Tells when there are more changes.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn load(&self, objects: Objects, revision: Revision) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        // Places go on, so that watches of before notice that they lost something.
+        let dropped = state.dropped + state.recent.len() as u64 + 1;
+        *state = State { objects, dropped, oldest: revision, newest: revision, ..State::default() };
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn apply(&self, key: &str, event: &Event) {
+        let object = match &event.entry {
+            Some(entry) => match Object::new(&self.kind, key.into(), entry) {
+                Some(object) => Some(Arc::new(object)),
+                None => return error!(key = %event.key, "a stored object is damaged and not shown"),
+            },
+            None => None,
+        };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = match &object {
+            Some(object) => state.objects.insert(object.key.clone(), object.clone()),
+            None => state.objects.remove(key),
+        };
+        let change = Change { revision: event.revision, object, previous };
+        state.newest = event.revision;
+        state.recent_bytes += change.size();
+        state.recent.push_back(Arc::new(change));
+        while state.recent.len() > limits::RECENT_CHANGES_MAX || state.recent_bytes > limits::RECENT_BYTES_MAX {
+            let Some(oldest) = state.recent.pop_front() else { break };
+            state.recent_bytes -= oldest.size();
+            state.oldest = oldest.revision;
+            state.dropped += 1;
+        }
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// The caches of all resources.
+pub struct Caches {
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    /// By group (`core` for the core group) and plural.
+    caches: BTreeMap<(String, String), Arc<Cache>>,
+    /// Everything up to this revision is in the caches.
+    progress: watch::Sender<Revision>,
+}
+
+impl Caches {
+    /// Fills the caches from the store and follows it until `tasks` stop.
+    pub async fn start(store: Arc<dyn Store>, catalog: Arc<Catalog>, tasks: &Tasks) -> Result<Arc<Self>, StoreError> {
+        let mut caches = BTreeMap::new();
+        for kind in catalog.all().iter().filter(|kind| kind.verbs.contains(&orchestrator_apimachinery::Verb::List)) {
+            let group = if kind.group.is_empty() { "core" } else { &*kind.group };
+            caches
+                .entry((group.to_owned(), kind.plural.to_string()))
+                .or_insert_with(|| Arc::new(Cache::new(kind.clone())));
+        }
+        let caches = Arc::new(Caches { catalog, store, caches, progress: watch::Sender::new(0) });
+        let newest = caches.store.revision();
+        let from = caches.load(newest.saturating_sub(limits::STARTUP_HISTORY_MAX)).await?;
+        let follower = caches.clone();
+        tasks.spawn("watch-cache", async move { follower.follow(from).await });
+        caches.wait(newest).await.map_err(|error| StoreError::Unavailable(error.message))?;
+        Ok(caches)
+    }
+
+    /// The kinds that are served.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The store behind the caches.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The cache of a resource.
+    pub fn cache(&self, group: &str, plural: &str) -> Option<&Arc<Cache>> {
+        let group = if group.is_empty() { "core" } else { group };
+        self.caches.get(&(group.to_owned(), plural.to_owned()))
+    }
+
+    /// The cache of a kind.
+    pub(crate) fn of(&self, kind: &Kind) -> Result<&Arc<Cache>, ApiError> {
+        self.cache(&kind.group, &kind.plural).ok_or_else(ApiError::method_not_allowed)
+    }
+
+    /// Everything up to this revision is here.
+    pub fn progress(&self) -> Revision {
+        *self.progress.borrow()
+    }
+
+    /// Waits until everything up to `revision` is here.
+    pub async fn wait(&self, revision: Revision) -> Result<(), ApiError> {
+        if self.progress() >= revision {
+            return Ok(());
+        }
+        let mut progress = self.progress.subscribe();
+        let reached = within(limits::FRESH_TIME_MAX, progress.wait_for(|seen| *seen >= revision)).await;
+        match reached {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(super::too_large_revision(revision, self.progress())),
+        }
+    }
+
+    /// Waits until everything is here that the store has shown so far.
+    pub async fn fresh(&self) -> Result<(), ApiError> {
+        self.wait(self.store.revision()).await
+    }
+
+    /// Loads all objects as of `at`, or of the oldest revision that is kept; answers which it was.
+    async fn load(&self, at: Revision) -> Result<Revision, StoreError> {
+        let page = match self.store.list("/registry/", None, 0, Some(at)).await {
+            Err(StoreError::Compacted { oldest, .. }) => self.store.list("/registry/", None, 0, Some(oldest)).await?,
+            other => other?,
+        };
+        let mut objects: BTreeMap<(String, String), Objects> = BTreeMap::new();
+        for entry in &page.entries {
+            let Some((cache, group, plural, key)) = self.place(&entry.key) else { continue };
+            match Object::new(&cache.kind, key.into(), entry) {
+                Some(object) => {
+                    let object = Arc::new(object);
+                    let objects = objects.entry((group.to_owned(), plural.to_owned())).or_default();
+                    objects.insert(object.key.clone(), object);
+                }
+                None => error!(key = %entry.key, "a stored object is damaged and not shown"),
+            }
+        }
+        for (resource, cache) in &self.caches {
+            cache.load(objects.remove(resource).unwrap_or_default(), page.revision);
+        }
+        Ok(page.revision)
+    }
+
+    /// Where an entry of the store belongs.
+    fn place<'k>(&self, key: &'k str) -> Option<(&Arc<Cache>, &'k str, &'k str, &'k str)> {
+        let mut parts = key.strip_prefix("/registry/")?.splitn(3, '/');
+        let (group, plural, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        let cache = self.caches.get(&(group.to_owned(), plural.to_owned()))?;
+        let fits = rest.contains('/') == (cache.kind.scope == Scope::Namespaced);
+        fits.then_some((cache, group, plural, rest))
+    }
+
+    async fn follow(&self, mut from: Revision) {
+        self.progress.send_replace(from);
+        loop {
+            match self.follow_once(&mut from).await {
+                StoreError::Compacted { .. } => match self.load(self.store.revision()).await {
+                    Ok(revision) => {
+                        warn!("watch caches were too far behind and have been loaded anew");
+                        from = revision;
+                        self.progress.send_replace(from);
+                    }
+                    Err(error) => return error!(%error, "watch caches end"),
+                },
+                StoreError::Lagged => warn!("watch caches fell behind, reading on from the history"),
+                error => return error!(%error, "watch caches end"),
+            }
+        }
+    }
+
+    /// Applies events until the watch ends; `from` is what was applied last.
+    async fn follow_once(&self, from: &mut Revision) -> StoreError {
+        const CHUNK: usize = 1024;
+        let mut events = match self.store.watch("/registry/", *from).await {
+            Ok(events) => events.ready_chunks(CHUNK),
+            Err(error) => return error,
+        };
+        while let Some(chunk) = events.next().await {
+            let whole = chunk.len() < CHUNK;
+            for event in chunk {
+                match event {
+                    Ok(event) => {
+                        if let Some((cache, _, _, key)) = self.place(&event.key) {
+                            cache.apply(key, &event);
+                        }
+                        *from = event.revision;
+                    }
+                    Err(error) => return error,
+                }
+            }
+            // A full chunk may end between two events of one revision.
+            self.progress.send_replace(if whole { *from } else { *from - 1 });
+        }
+        StoreError::Unavailable("the store's watch ended".into())
+    }
+}
+
+impl ObjectReader for Caches {
+    fn get(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<Bytes> {
+        let cache = self.cache(group, plural)?;
+        let object = match namespace {
+            "" => cache.get(name),
+            namespace => cache.get(&format!("{namespace}/{name}")),
+        };
+        object.map(|object| object.bytes().clone())
+    }
+
+    fn list(&self, group: &str, plural: &str, namespace: Option<&str>) -> Vec<Bytes> {
+        let Some(cache) = self.cache(group, plural) else { return Vec::new() };
+        let (objects, ..) = cache.snapshot();
+        in_namespace(&objects, namespace.unwrap_or("")).map(|object| object.bytes().clone()).collect()
+    }
+
+    fn changes(&self, group: &str, plural: &str) -> watch::Receiver<u64> {
+        match self.cache(group, plural) {
+            Some(cache) => cache.subscribe(),
+            None => watch::Sender::new(0).subscribe(),
+        }
+    }
+}
+
+/// The objects of one namespace, or of all ("").
+pub(crate) fn in_namespace<'o>(objects: &'o Objects, namespace: &str) -> impl Iterator<Item = &'o Arc<Object>> {
+    let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+    objects
+        .range::<_, str>((std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded))
+        .map(|(_, object)| object)
+        .take_while(move |object| object.key.starts_with(&prefix))
+}
+
+/// An object of the store as the cache would hold it; for lists of the past.
+pub(crate) fn object_of(kind: &Kind, entry: &Entry) -> Option<Object> {
+    let prefix = super::prefix(kind, "");
+    Object::new(kind, entry.key.strip_prefix(&*prefix)?.into(), entry)
+}

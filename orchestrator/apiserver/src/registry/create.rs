@@ -1,0 +1,191 @@
+//! Creating objects.
+
+use super::{Answer, Registry, Writing, hooks, key, remove_meta, store_error, timestamp, with_revision};
+use crate::admission::{self, Admission, Operation};
+use crate::limits;
+use orchestrator_apimachinery::kinds::metadata;
+use orchestrator_apimachinery::{ApiError, Scope, meta};
+use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
+use serde_json::{Value, json};
+
+/// A namespace that an object is created in.
+struct Home {
+    key: String,
+    revision: Revision,
+}
+
+impl Registry {
+    /// Creates an object from a client's body.
+    pub(crate) async fn create(
+        &self,
+        writing: &mut Writing<'_>,
+        mut object: Value,
+        duplicates: Vec<String>,
+    ) -> Result<Answer, ApiError> {
+        let namespace = writing.what.namespace.clone();
+        self.prepare_body(writing, &mut object, &namespace)?;
+        let errors = writing.shape(&mut object, duplicates)?;
+        if !meta::resource_version(&object).is_empty() {
+            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+        }
+        let generated = meta::name(&object).is_empty() && !meta::text(&object, "generateName").is_empty();
+        for _ in 0..limits::GENERATE_NAME_RETRIES_MAX {
+            let mut named = object.clone();
+            if generated {
+                let base: String =
+                    meta::text(&object, "generateName").chars().take(limits::GENERATE_NAME_BASE_MAX).collect();
+                named["metadata"]["name"] = json!(format!("{base}{}", self.rng.suffix(5)));
+            }
+            match self.create_named(writing, named, errors.clone()).await {
+                Err(error) if generated && error.reason == "AlreadyExists" => {}
+                done => return done,
+            }
+        }
+        let name = meta::text(&object, "generateName");
+        let mut error = ApiError::already_exists(&writing.kind.group, &writing.kind.plural, name);
+        error.retry_after_seconds = Some(1);
+        Err(error)
+    }
+
+    /// Checks that a body is of the kind and namespace that the path names, and fills them in.
+    pub(super) fn prepare_body(
+        &self,
+        writing: &Writing<'_>,
+        object: &mut Value,
+        namespace: &str,
+    ) -> Result<(), ApiError> {
+        let kind = writing.kind;
+        if !object.is_object() {
+            return Err(ApiError::bad_request(format!("the body must be an object of kind {}", kind.kind)));
+        }
+        let expected = kind.api_version();
+        for (field, expected) in [("apiVersion", expected.as_str()), ("kind", &*kind.kind)] {
+            match object[field].as_str().unwrap_or_default() {
+                "" => object[field] = json!(expected),
+                found if found == expected => {}
+                found if field == "apiVersion" => {
+                    return Err(ApiError::bad_request(format!(
+                        "the API version in the data ({found}) does not match the expected API version ({expected})"
+                    )));
+                }
+                found => {
+                    return Err(ApiError::bad_request(format!(
+                        "the object provided is unrecognized (must be of type {expected}): its kind is {found}"
+                    )));
+                }
+            }
+        }
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        for field in ["managedFields", "selfLink"] {
+            remove_meta(object, field);
+        }
+        if kind.scope == Scope::Namespaced {
+            match meta::namespace(object) {
+                "" => object["metadata"]["namespace"] = json!(namespace),
+                own if own == namespace => {}
+                _ => {
+                    let text = "the namespace of the provided object does not match the namespace sent on the request";
+                    return Err(ApiError::bad_request(text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn create_named(
+        &self,
+        writing: &mut Writing<'_>,
+        mut object: Value,
+        mut errors: orchestrator_apimachinery::field::Errors,
+    ) -> Result<Answer, ApiError> {
+        let kind = writing.kind.clone();
+        let strategy = &kind.strategy;
+        for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+            remove_meta(&mut object, field);
+        }
+        object["metadata"]["uid"] = json!(self.rng.uid());
+        object["metadata"]["creationTimestamp"] = json!(timestamp(self.now()));
+        (strategy.default)(&mut object);
+        admission::wait(self, writing, &object).await?;
+        let hook = hooks::of(&kind);
+        let _turn = if hook.allocates { Some(self.allocation.lock().await) } else { None };
+        if hook.allocates {
+            self.caches.fresh().await?;
+        }
+        let home = self.home(writing, meta::name(&object)).await?;
+        let admission = Admission { registry: self, writing, operation: Operation::Create, old: None };
+        admission::mutate(&admission, &mut object)?;
+        (strategy.prepare_create)(&mut object);
+        (strategy.default)(&mut object);
+        (hook.complete)(self, &mut object, None)?;
+        metadata::validate(&kind, &object, &mut errors);
+        (strategy.validate)(&object, &mut errors);
+        let name = meta::name(&object).to_owned();
+        writing.invalid_if_any(&name, errors)?;
+        let admission = Admission { registry: self, writing, operation: Operation::Create, old: None };
+        admission::validate(&admission, &object)?;
+        writing.warnings.extend((strategy.warnings)(&object));
+        let key = key(&kind, &writing.what.namespace, &name);
+        let revision = self.insert(writing, &key, &object, home).await?;
+        if hook.allocates && !writing.dry_run {
+            self.caches.wait(revision).await?;
+        }
+        Ok(Answer { object: with_revision(object, revision), deleted: false })
+    }
+
+    /// The namespace of a new object: it must exist and not be going away.
+    async fn home(&self, writing: &Writing<'_>, name: &str) -> Result<Option<Home>, ApiError> {
+        if writing.kind.scope == Scope::Cluster {
+            return Ok(None);
+        }
+        let namespace = &writing.what.namespace;
+        let key = format!("/registry/core/namespaces/{namespace}");
+        let Some((found, revision)) = self.load(&key).await? else {
+            return Err(ApiError::not_found("", "namespaces", namespace));
+        };
+        if meta::is_deleting(&found) {
+            let why =
+                format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let mut error = writing.forbidden(name, &why);
+            error.causes.push(orchestrator_apimachinery::status::Cause {
+                reason: "NamespaceTerminating".into(),
+                message: format!("namespace {namespace} is being terminated"),
+                field: "metadata.namespace".into(),
+            });
+            return Err(error);
+        }
+        Ok(Some(Home { key, revision }))
+    }
+
+    async fn insert(
+        &self,
+        writing: &Writing<'_>,
+        key: &str,
+        object: &Value,
+        mut home: Option<Home>,
+    ) -> Result<Revision, ApiError> {
+        let kind = writing.kind;
+        let name = meta::name(object);
+        let taken = || ApiError::already_exists(&kind.group, &kind.plural, name);
+        let value = writing.seal(object)?;
+        if writing.dry_run {
+            return if self.load(key).await?.is_some() { Err(taken()) } else { Ok(0) };
+        }
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            let mut compare = vec![Compare { key: key.into(), mod_revision: 0 }];
+            if let Some(home) = &home {
+                compare.push(Compare { key: home.key.as_str().into(), mod_revision: home.revision });
+            }
+            let put = Op::Put { key: key.into(), value: value.clone() };
+            match self.store.txn(Txn { compare, ops: vec![put] }).await.map_err(store_error)? {
+                Outcome::Committed(revision) => return Ok(revision),
+                Outcome::Conflict { key: lost, .. } if *lost == *key => return Err(taken()),
+                // The namespace changed: look whether it is still there.
+                Outcome::Conflict { .. } => home = self.home(writing, name).await?,
+            }
+        }
+        Err(ApiError::conflict(&kind.group, &kind.plural, name, "its namespace changes too often"))
+    }
+}

@@ -1,0 +1,45 @@
+//! What is special to the storage of single kinds; all of it is found here.
+
+use super::{Registry, namespace, service};
+use orchestrator_apimachinery::{ApiError, Kind};
+use serde_json::Value;
+
+/// What a write does beyond the generic rules.
+pub(crate) struct Hook {
+    /// Whether writes take something from a shared range, and so go one after the other.
+    pub allocates: bool,
+    /// Completes an object (the old one given on updates) before it is checked.
+    pub complete: fn(&Registry, &mut Value, Option<&Value>) -> Result<(), ApiError>,
+    /// Changes an object that begins to be deleted.
+    pub deleting: fn(&mut Value),
+    /// Whether something beside metadata.finalizers keeps a deleted object.
+    pub held: fn(&Value) -> bool,
+    /// Names that may not be deleted.
+    pub name_is_protected: fn(&str) -> bool,
+}
+
+const NONE: Hook = Hook {
+    allocates: false,
+    complete: |_, _, _| Ok(()),
+    deleting: |_| {},
+    held: |_| false,
+    name_is_protected: |_| false,
+};
+
+const NAMESPACES: Hook = Hook {
+    deleting: namespace::deleting,
+    held: namespace::held,
+    name_is_protected: namespace::is_protected,
+    ..NONE
+};
+
+const SERVICES: Hook = Hook { allocates: true, complete: service::complete, ..NONE };
+
+/// The table: resource to hook.
+pub(crate) fn of(kind: &Kind) -> &'static Hook {
+    match (&*kind.group, &*kind.plural) {
+        ("", "namespaces") => &NAMESPACES,
+        ("", "services") => &SERVICES,
+        _ => &NONE,
+    }
+}

@@ -1,0 +1,97 @@
+//! An object in the cache: its JSON, and what selectors ask for.
+
+use super::envelope;
+use bytes::{BufMut, Bytes, BytesMut};
+use orchestrator_apimachinery::Kind;
+use orchestrator_store::{Entry, Revision};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One object at one revision, as bytes to send.
+#[derive(Debug)]
+pub struct Object {
+    /// `NAMESPACE/NAME`, or `NAME` for cluster-wide kinds.
+    pub key: Arc<str>,
+    /// Its resourceVersion.
+    pub revision: Revision,
+    bytes: Bytes,
+    digits: (usize, usize),
+    labels: Box<[(Box<str>, Box<str>)]>,
+    /// In the order of the kind's selectable fields.
+    fields: Box<[Box<str>]>,
+}
+
+#[derive(Deserialize)]
+struct Labelled {
+    metadata: Labels,
+}
+
+#[derive(Deserialize)]
+struct Labels {
+    #[serde(default)]
+    labels: Option<BTreeMap<Box<str>, Box<str>>>,
+}
+
+impl Object {
+    /// From what the store holds; `None` when that is damaged.
+    pub(crate) fn new(kind: &Kind, key: Arc<str>, entry: &Entry) -> Option<Self> {
+        let revision = entry.mod_revision;
+        let (bytes, digits) = envelope::publish(&entry.value, revision)?;
+        let labels = serde_json::from_slice::<Labelled>(&bytes).ok()?.metadata.labels.unwrap_or_default();
+        let fields = if kind.selectable_fields.is_empty() {
+            Box::default()
+        } else {
+            let value: Value = serde_json::from_slice(&bytes).ok()?;
+            kind.selectable_fields.iter().map(|path| kind.field_text(&value, path).into_boxed_str()).collect()
+        };
+        Some(Object { key, revision, bytes, digits, labels: labels.into_iter().collect(), fields })
+    }
+
+    /// Its JSON.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Its JSON with another resourceVersion: that of its deletion.
+    pub fn bytes_at(&self, revision: Revision) -> Bytes {
+        if revision == self.revision {
+            return self.bytes.clone();
+        }
+        let digits = revision.to_string();
+        let mut bytes = BytesMut::with_capacity(self.bytes.len() + digits.len());
+        bytes.put_slice(&self.bytes[..self.digits.0]);
+        bytes.put_slice(digits.as_bytes());
+        bytes.put_slice(&self.bytes[self.digits.1..]);
+        bytes.freeze()
+    }
+
+    /// Its namespace, "" for cluster-wide kinds.
+    pub fn namespace(&self) -> &str {
+        self.key.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.key.split_once('/').map_or(&*self.key, |(_, name)| name)
+    }
+
+    /// A label's value.
+    pub fn label(&self, key: &str) -> Option<String> {
+        let index = self.labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok()?;
+        Some(self.labels[index].1.to_string())
+    }
+
+    /// A selectable field's text, "" for those that the kind does not have.
+    pub fn field(&self, kind: &Kind, path: &str) -> String {
+        match path {
+            "metadata.name" => self.name().to_owned(),
+            "metadata.namespace" => self.namespace().to_owned(),
+            _ => {
+                let index = kind.selectable_fields.iter().position(|field| field == path);
+                index.map_or_else(String::new, |index| self.fields[index].to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Changing objects: update, patch, subresources.
+
+use super::{Answer, Registry, Writing, hooks, key, remove_meta, store_error, with_revision};
+use crate::admission::{self, Admission, Operation};
+use crate::limits;
+use orchestrator_apimachinery::field::Errors;
+use orchestrator_apimachinery::kinds::metadata;
+use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
+use serde_json::{Value, json};
+
+/// Which part of an object a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Everything but status.
+    Main,
+    /// Status alone.
+    Status,
+    /// What the server itself changes, unchecked (bindings, finalizers of namespaces).
+    Raw,
+}
+
+/// How a change makes the new object.
+pub(crate) type Make<'a> = dyn FnMut(&Value) -> Result<Value, ApiError> + Send + 'a;
+
+/// One change of one object.
+pub(crate) struct Change<'a> {
+    pub namespace: &'a str,
+    pub name: &'a str,
+    pub part: Part,
+    /// Makes the new object of the current one (with its resourceVersion). Called again when
+    /// another change came first.
+    pub make: &'a mut Make<'a>,
+    /// What strict decoding found in the body, if there is one.
+    pub duplicates: Vec<String>,
+}
+
+fn uid_differs(writing: &Writing<'_>, name: &str, wanted: &str, found: &str) -> ApiError {
+    let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
+    ApiError::conflict(&writing.kind.group, &writing.kind.plural, name, &why)
+}
+
+impl Registry {
+    /// Changes an object; when another change came first, tries again unless the new object
+    /// names a resourceVersion.
+    pub(crate) async fn change(
+        &self,
+        writing: &mut Writing<'_>,
+        mut change: Change<'_>,
+    ) -> Result<Answer, ApiError> {
+        let kind = writing.kind.clone();
+        let key = key(&kind, change.namespace, change.name);
+        let hook = hooks::of(&kind);
+        let _turn = if hook.allocates { Some(self.allocation.lock().await) } else { None };
+        if hook.allocates {
+            self.caches.fresh().await?;
+        }
+        for _ in 0..limits::CONFLICT_RETRIES_MAX {
+            writing.warnings.clear();
+            let Some((old, revision)) = self.load(&key).await? else {
+                return Err(ApiError::not_found(&kind.group, &kind.plural, change.name));
+            };
+            let (new, pinned) = self.successor(writing, &mut change, &old, revision)?;
+            if new == old {
+                return Ok(Answer { object: with_revision(old, revision), deleted: false });
+            }
+            let gone = finished(&new, hook.held);
+            let op = match gone {
+                true => Op::Delete { key: key.as_str().into() },
+                false => Op::Put { key: key.as_str().into(), value: writing.seal(&new)? },
+            };
+            if writing.dry_run {
+                return Ok(Answer { object: with_revision(new, revision), deleted: gone });
+            }
+            match self.compare_and(&key, revision, op).await? {
+                Some(done) => {
+                    if hook.allocates {
+                        self.caches.wait(done).await?;
+                    }
+                    return Ok(Answer { object: with_revision(new, done), deleted: gone });
+                }
+                None if pinned => break,
+                None => {}
+            }
+        }
+        Err(ApiError::modified(&kind.group, &kind.plural, change.name))
+    }
+
+    /// Does one operation if the key is still at `revision`; the new revision, or `None`.
+    pub(super) async fn compare_and(
+        &self,
+        key: &str,
+        revision: Revision,
+        op: Op,
+    ) -> Result<Option<Revision>, ApiError> {
+        let compare = vec![Compare { key: key.into(), mod_revision: revision }];
+        match self.store.txn(Txn { compare, ops: vec![op] }).await.map_err(store_error)? {
+            Outcome::Committed(revision) => Ok(Some(revision)),
+            Outcome::Conflict { .. } => Ok(None),
+        }
+    }
+
+    /// The new object, complete and checked, and whether it named a resourceVersion.
+    fn successor(
+        &self,
+        writing: &mut Writing<'_>,
+        change: &mut Change<'_>,
+        old: &Value,
+        revision: Revision,
+    ) -> Result<(Value, bool), ApiError> {
+        let kind = writing.kind.clone();
+        let strategy = &kind.strategy;
+        let mut new = (change.make)(&with_revision(old.clone(), revision))?;
+        if change.part == Part::Raw {
+            remove_meta(&mut new, "resourceVersion");
+            return Ok((new, false));
+        }
+        self.prepare_body(writing, &mut new, change.namespace)?;
+        let mut errors = writing.shape(&mut new, change.duplicates.clone())?;
+        let pinned = check_identity(writing, change.name, &new, old, revision)?;
+        inherit(&mut new, old);
+        (strategy.default)(&mut new);
+        let hook = hooks::of(&kind);
+        let admission = Admission { registry: self, writing, operation: Operation::Update, old: Some(old) };
+        if change.part == Part::Main {
+            admission::mutate(&admission, &mut new)?;
+            (strategy.prepare_update)(&mut new, old);
+            (hook.complete)(self, &mut new, Some(old))?;
+        } else {
+            (strategy.prepare_status_update)(&mut new, old);
+        }
+        (strategy.default)(&mut new);
+        metadata::validate(&kind, &new, &mut errors);
+        metadata::validate_update(&new, old, &mut errors);
+        (strategy.validate)(&new, &mut errors);
+        (strategy.validate_update)(&new, old, &mut errors);
+        writing.invalid_if_any(change.name, errors)?;
+        let admission = Admission { registry: self, writing, operation: Operation::Update, old: Some(old) };
+        admission::validate(&admission, &new)?;
+        if change.part == Part::Main {
+            writing.warnings.extend((strategy.warnings)(&new));
+        }
+        Ok((new, pinned))
+    }
+}
+
+/// Checks that the new object is the one at hand; whether it names a resourceVersion (which is taken away).
+fn check_identity(
+    writing: &Writing<'_>,
+    name: &str,
+    new: &Value,
+    old: &Value,
+    revision: Revision,
+) -> Result<bool, ApiError> {
+    let kind = writing.kind;
+    match meta::name(new) {
+        own if own == name => {}
+        "" => {
+            let mut errors = Errors::default();
+            let path = orchestrator_apimachinery::field::Path::new("metadata").child("name");
+            errors.required(&path, "name is required");
+            return Err(ApiError::invalid(&kind.group, &kind.kind, "", &errors));
+        }
+        own => {
+            let text = format!("the name of the object ({own}) does not match the name on the URL ({name})");
+            return Err(ApiError::bad_request(text));
+        }
+    }
+    let (wanted, found) = (meta::uid(new), meta::uid(old));
+    if !wanted.is_empty() && wanted != found {
+        return Err(uid_differs(writing, name, wanted, found));
+    }
+    match meta::resource_version(new) {
+        "" | "0" => Ok(false),
+        wanted if wanted == revision.to_string() => Ok(true),
+        _ => Err(ApiError::modified(&kind.group, &kind.plural, name)),
+    }
+}
+
+/// Takes over from the old object what a client cannot change.
+fn inherit(new: &mut Value, old: &Value) {
+    remove_meta(new, "resourceVersion");
+    for field in ["uid", "creationTimestamp"] {
+        if meta::text(new, field).is_empty() {
+            new["metadata"][field] = old["metadata"][field].clone();
+        }
+    }
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation", "generateName"] {
+        match &old["metadata"][field] {
+            Value::Null if field == "generateName" => {}
+            Value::Null => remove_meta(new, field),
+            value => new["metadata"][field] = value.clone(),
+        }
+    }
+    // An empty list is none.
+    for field in ["finalizers", "ownerReferences"] {
+        if new["metadata"].get(field) == Some(&json!([])) {
+            remove_meta(new, field);
+        }
+    }
+}
+
+/// Whether a deleted object is held by nothing any more.
+pub(super) fn finished(object: &Value, held: fn(&Value) -> bool) -> bool {
+    let grace = object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    meta::is_deleting(object) && grace == 0 && meta::finalizers(object).is_empty() && !held(object)
+}

@@ -1,0 +1,308 @@
+//! Watches: the objects so far if asked for, then each change, as a stream of JSON lines.
+
+use super::cache::{Cache, Caches, Change, Expired};
+use super::read::parse_revision;
+use super::select::Selection;
+use super::{Object, Registry};
+use crate::limits;
+use crate::request::{Query, Shape};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use orchestrator_apimachinery::field::{Errors, Path};
+use orchestrator_apimachinery::table::{self, IncludeObject};
+use orchestrator_apimachinery::{ApiError, Kind};
+use orchestrator_store::Revision;
+use runtime_base::{Clock, Tasks};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// What a watch asks for.
+#[derive(Debug)]
+pub(crate) struct WatchOptions {
+    /// Changes after this; `None` starts with all objects as of now.
+    revision: Option<Revision>,
+    /// Send all objects first, then the bookmark that says so.
+    initial_events: bool,
+    bookmarks: bool,
+    timeout: Option<Duration>,
+    selection: Selection,
+    shape: Shape,
+    include: IncludeObject,
+}
+
+fn refused(field: &str, why: &str) -> ApiError {
+    let mut errors = Errors::default();
+    errors.forbidden(&Path::new(field), why);
+    ApiError::invalid("meta.k8s.io", "ListOptions", "", &errors)
+}
+
+/// What a Table's rows carry, by `includeObject`.
+pub(crate) fn include_object(query: &Query) -> Result<IncludeObject, ApiError> {
+    match query.text("includeObject") {
+        "" | "Metadata" => Ok(IncludeObject::Metadata),
+        "Object" => Ok(IncludeObject::Object),
+        "None" => Ok(IncludeObject::None),
+        other => Err(ApiError::bad_request(format!("includeObject: {other:?} is not Metadata, Object or None"))),
+    }
+}
+
+impl WatchOptions {
+    /// Reads the parameters of a watch, by upstream's rules of what may go together.
+    pub fn parse(query: &Query, kind: &Kind, shape: Shape) -> Result<Self, ApiError> {
+        let initial_events = query.get("sendInitialEvents").map(|_| query.flag("sendInitialEvents"));
+        let rule = query.text("resourceVersionMatch");
+        if initial_events.is_some() && rule != "NotOlderThan" {
+            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            return Err(refused("resourceVersionMatch", why));
+        }
+        if initial_events.is_none() && !rule.is_empty() {
+            let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            return Err(refused("resourceVersionMatch", why));
+        }
+        let revision = match query.text("resourceVersion") {
+            "" => None,
+            text => Some(parse_revision(text)?),
+        };
+        let timeout = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+        Ok(WatchOptions {
+            revision,
+            initial_events: initial_events == Some(true),
+            bookmarks: query.flag("allowWatchBookmarks"),
+            timeout: timeout.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+            selection: Selection::parse(query, kind)?,
+            shape,
+            include: include_object(query)?,
+        })
+    }
+}
+
+/// A watch under way.
+struct Watching {
+    caches: Arc<Caches>,
+    cache: Arc<Cache>,
+    clock: Clock,
+    tasks: Tasks,
+    namespace: String,
+    options: WatchOptions,
+    changed: watch::Receiver<u64>,
+    /// The next change to look at.
+    place: u64,
+    /// Changes up to here are known to the client.
+    seen: Revision,
+    ready: VecDeque<Bytes>,
+    deadline: Instant,
+    next_bookmark: Instant,
+    /// The columns of a Table are sent once.
+    columns_sent: bool,
+    ended: bool,
+}
+
+impl Registry {
+    /// Starts a watch; the stream ends when its time is over, its client too slow or the server stops.
+    pub(crate) async fn watch(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        options: WatchOptions,
+        tasks: &Tasks,
+    ) -> Result<BoxStream<'static, Bytes>, ApiError> {
+        let cache = self.caches.of(kind)?.clone();
+        match options.revision {
+            Some(0) => {}
+            Some(revision) if options.initial_events => self.caches.wait(revision).await?,
+            Some(_) => {}
+            None => self.caches.fresh().await?,
+        }
+        let default = self.rng.jitter(limits::WATCH_TIME_MIN, 1.0);
+        let now = self.clock.monotonic();
+        let mut watching = Watching {
+            caches: self.caches.clone(),
+            changed: cache.subscribe(),
+            cache,
+            clock: self.clock.clone(),
+            tasks: tasks.clone(),
+            namespace: namespace.to_owned(),
+            place: 0,
+            seen: 0,
+            ready: VecDeque::new(),
+            deadline: now + options.timeout.unwrap_or(default),
+            next_bookmark: now + self.rng.jitter(limits::BOOKMARK_INTERVAL, 0.1),
+            columns_sent: false,
+            ended: false,
+            options,
+        };
+        watching.begin();
+        Ok(stream::unfold(watching, |mut watching| async move { watching.next().await.map(|line| (line, watching)) })
+            .boxed())
+    }
+}
+
+impl Watching {
+    /// Finds the place to start at, with all objects before it where they are asked for.
+    fn begin(&mut self) {
+        let everything = self.options.initial_events || matches!(self.options.revision, None | Some(0));
+        if let (false, Some(revision)) = (everything, self.options.revision) {
+            match self.cache.place_after(revision) {
+                Ok(place) => (self.place, self.seen) = (place, revision),
+                Err(Expired { oldest }) => self.expire(revision, oldest),
+            }
+            return;
+        }
+        let progress = self.caches.progress();
+        let (objects, newest, place) = self.cache.snapshot();
+        (self.place, self.seen) = (place, progress.max(newest));
+        for object in super::cache::in_namespace(&objects, &self.namespace.clone()) {
+            if self.options.selection.matches(&self.cache.kind, object) {
+                let line = self.line("ADDED", object.bytes().clone());
+                self.ready.push_back(line);
+            }
+        }
+        if self.options.initial_events && self.options.bookmarks {
+            let line = self.bookmark(true);
+            self.ready.push_back(line);
+        }
+    }
+
+    /// Ends the watch with upstream's error event.
+    fn expire(&mut self, requested: Revision, oldest: Revision) {
+        let error = ApiError::expired(format!("too old resource version: {requested} ({oldest})"));
+        self.ready.push_back(event_line("ERROR", error.to_value().to_string().as_bytes()));
+        self.ended = true;
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Some(self.gather(line));
+            }
+            if self.ended {
+                return None;
+            }
+            self.changed.borrow_and_update();
+            // Read before the changes are: a bookmark then says nothing too much.
+            let progress = self.caches.progress();
+            match self.cache.changes_from(self.place) {
+                Err(Expired { oldest }) => self.expire(self.seen, oldest),
+                Ok(changes) if changes.is_empty() => {
+                    self.seen = self.seen.max(progress);
+                    self.wait().await;
+                }
+                Ok(changes) => {
+                    self.place += changes.len() as u64;
+                    for change in changes {
+                        self.take(&change);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `line` with those that are ready behind it, so that a burst is one write.
+    fn gather(&mut self, line: Bytes) -> Bytes {
+        const ENOUGH: usize = 64 * 1024;
+        if self.ready.is_empty() || line.len() >= ENOUGH {
+            return line;
+        }
+        let mut all = BytesMut::from(&line[..]);
+        while all.len() < ENOUGH
+            && let Some(more) = self.ready.pop_front()
+        {
+            all.put_slice(&more);
+        }
+        all.freeze()
+    }
+
+    async fn wait(&mut self) {
+        let bookmark = if self.options.bookmarks { self.next_bookmark } else { self.deadline };
+        tokio::select! {
+            changed = self.changed.changed() => self.ended |= changed.is_err(),
+            () = self.tasks.stopping() => self.ended = true,
+            () = self.clock.sleep_until(self.deadline.min(bookmark)) => {
+                let now = self.clock.monotonic();
+                self.ended |= now >= self.deadline;
+                if self.options.bookmarks && now >= self.next_bookmark {
+                    self.next_bookmark = now + limits::BOOKMARK_INTERVAL;
+                    let line = self.bookmark(false);
+                    self.ready.push_back(line);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, change: &Change) {
+        if change.revision <= self.seen {
+            return;
+        }
+        self.seen = change.revision;
+        let kind = self.cache.kind.clone();
+        let wanted = |object: &&Arc<Object>| {
+            (self.namespace.is_empty() || object.namespace() == self.namespace)
+                && self.options.selection.matches(&kind, object)
+        };
+        let (now, before) =
+            (change.object.as_ref().filter(wanted), change.previous.as_ref().filter(wanted));
+        let line = match (now, before) {
+            (Some(object), None) => self.line("ADDED", object.bytes().clone()),
+            (Some(object), Some(_)) => self.line("MODIFIED", object.bytes().clone()),
+            // Gone, or no longer selected: the last state that was, at the revision of the change.
+            (None, Some(object)) => self.line("DELETED", object.bytes_at(change.revision)),
+            (None, None) => return,
+        };
+        self.ready.push_back(line);
+    }
+
+    fn line(&mut self, type_: &str, object: Bytes) -> Bytes {
+        if self.options.shape == Shape::Plain {
+            return event_line(type_, &object);
+        }
+        let Ok(object) = serde_json::from_slice::<Value>(&object) else { return Bytes::new() };
+        let shaped = match self.options.shape {
+            Shape::Table => {
+                let now = self.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+                let row = table::row(&self.cache.kind, &object, self.options.include, now);
+                self.table(vec![row], &object["metadata"]["resourceVersion"])
+            }
+            _ => table::partial_metadata(&object),
+        };
+        event_line(type_, shaped.to_string().as_bytes())
+    }
+
+    fn table(&mut self, rows: Vec<Value>, revision: &Value) -> Value {
+        let first = !std::mem::replace(&mut self.columns_sent, true);
+        table::table(&self.cache.kind, rows, json!({"resourceVersion": revision}), first)
+    }
+
+    fn bookmark(&mut self, initial_events_end: bool) -> Bytes {
+        let kind = self.cache.kind.clone();
+        let revision = json!(self.seen.to_string());
+        let mut metadata = json!({"resourceVersion": revision, "creationTimestamp": null});
+        if initial_events_end {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = match self.options.shape {
+            Shape::Table => {
+                let mut object = self.table(Vec::new(), &revision);
+                object["metadata"] = metadata;
+                object
+            }
+            Shape::Partial => table::partial_metadata(&json!({"metadata": metadata})),
+            _ => json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata}),
+        };
+        event_line("BOOKMARK", object.to_string().as_bytes())
+    }
+}
+
+fn event_line(type_: &str, object: &[u8]) -> Bytes {
+    let mut line = BytesMut::with_capacity(object.len() + type_.len() + 24);
+    line.put_slice(b"{\"type\":\"");
+    line.put_slice(type_.as_bytes());
+    line.put_slice(b"\",\"object\":");
+    line.put_slice(object);
+    line.put_slice(b"}\n");
+    line.freeze()
+}

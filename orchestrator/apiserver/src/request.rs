@@ -1,0 +1,263 @@
+//! What a request asks for: its path, its query, the answers that it accepts.
+
+use crate::auth::Attributes;
+use http::Method;
+use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::field::{Errors, Path};
+use orchestrator_apimachinery::schema::FieldValidation;
+use orchestrator_apimachinery::selector::FieldSelector;
+
+/// The parameters after the `?`, decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Decodes `a=b&c=d`.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        let decode = |part: &str| {
+            let spaced = part.replace('+', " ");
+            percent_decode(&spaced).ok_or_else(|| ApiError::bad_request("the query is not percent-encoded UTF-8"))
+        };
+        let mut pairs = Vec::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            pairs.push((decode(key)?, decode(value)?));
+        }
+        Ok(Query(pairs))
+    }
+
+    /// The first value of a parameter.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter; absent and empty are the same.
+    pub fn text(&self, key: &str) -> &str {
+        self.get(key).unwrap_or_default()
+    }
+
+    /// Whether a parameter is true, as upstream reads it: also when it stands without a value.
+    pub fn flag(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| !matches!(value, "false" | "0"))
+    }
+
+    /// A whole number.
+    pub fn number(&self, key: &str) -> Result<Option<i64>, ApiError> {
+        match self.text(key) {
+            "" => Ok(None),
+            text => match text.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(ApiError::bad_request(format!("{key}: {text:?} is no whole number"))),
+            },
+        }
+    }
+
+    /// Whether `dryRun=All` was asked for.
+    pub fn dry_run(&self) -> Result<bool, ApiError> {
+        match self.get("dryRun") {
+            None | Some("") => Ok(false),
+            Some("All") => Ok(true),
+            Some(other) => {
+                let mut errors = Errors::default();
+                errors.not_supported(&Path::new("dryRun"), other, &["All"]);
+                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &errors))
+            }
+        }
+    }
+
+    /// What `fieldValidation` says; unknown fields are warned about when it says nothing.
+    pub fn field_validation(&self) -> Result<FieldValidation, ApiError> {
+        match self.text("fieldValidation") {
+            "" | "Warn" => Ok(FieldValidation::Warn),
+            "Strict" => Ok(FieldValidation::Strict),
+            "Ignore" => Ok(FieldValidation::Ignore),
+            other => {
+                let mut errors = Errors::default();
+                errors.not_supported(&Path::new("fieldValidation"), other, &["Ignore", "Strict", "Warn"]);
+                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &errors))
+            }
+        }
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'%' {
+            out.extend(hex::decode(bytes.get(at + 1..at + 3)?).ok()?);
+            at += 3;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+/// The resource that a path names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// "" for the core group.
+    pub group: String,
+    /// `v1`
+    pub version: String,
+    /// `pods`
+    pub plural: String,
+    /// "" for cluster-wide kinds, and for all namespaces.
+    pub namespace: String,
+    /// "" for collections.
+    pub name: String,
+    /// "" for the resource itself.
+    pub subresource: String,
+}
+
+/// What a path is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A resource.
+    Resource(Target),
+    /// Anything else.
+    Other,
+}
+
+impl Route {
+    /// Reads a path. Parts that could leave their place in a store's key are refused.
+    pub fn parse(path: &str) -> Result<Route, ApiError> {
+        let bad = || ApiError::bad_request("the path is not valid");
+        if path.len() > crate::limits::URI_BYTES_MAX {
+            return Err(ApiError::new(414, "", "the path is too long"));
+        }
+        let raw: Vec<&str> = path.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
+        let (start, resource) = match raw.first() {
+            Some(&"api") => (2, raw.len() > 2),
+            Some(&"apis") => (3, raw.len() > 3),
+            _ => (0, false),
+        };
+        if !resource || raw[start..] == [""] {
+            return Ok(Route::Other);
+        }
+        let mut parts = Vec::with_capacity(raw.len());
+        for part in raw {
+            let part = percent_decode(part).ok_or_else(bad)?;
+            let wild = part.is_empty() || part == "." || part == ".." || part.contains(['/', '\0', '%']);
+            if wild || part.chars().any(char::is_control) {
+                return Err(bad());
+            }
+            parts.push(part);
+        }
+        let (group, version) =
+            if start == 2 { (String::new(), parts[1].clone()) } else { (parts[1].clone(), parts[2].clone()) };
+        let rest: Vec<&str> = parts[start..].iter().map(String::as_str).collect();
+        let (namespace, plural, rest) = match rest.as_slice() {
+            ["namespaces"] => ("", "namespaces", &[][..]),
+            ["namespaces", _] | ["namespaces", _, "finalize" | "status"] => ("", "namespaces", &rest[1..]),
+            ["namespaces", namespace, plural, ..] => (*namespace, *plural, &rest[3..]),
+            [plural, ..] => ("", *plural, &rest[1..]),
+            [] => return Ok(Route::Other),
+        };
+        if rest.len() > 2 {
+            return Err(ApiError::no_such_path());
+        }
+        let part = |index: usize| rest.get(index).map_or_else(String::new, ToString::to_string);
+        let (namespace, plural) = (namespace.to_owned(), plural.to_owned());
+        Ok(Route::Resource(Target { group, version, plural, namespace, name: part(0), subresource: part(1) }))
+    }
+}
+
+/// What authorization is asked about a request.
+pub fn attributes(method: &Method, path: &str, route: &Route, query: &Query) -> Attributes {
+    let Route::Resource(target) = route else {
+        let verb = method.as_str().to_lowercase();
+        return Attributes { verb, path: path.to_owned(), ..Attributes::default() };
+    };
+    let (mut name, mut field_selector) = (target.name.clone(), String::new());
+    let verb = match *method {
+        Method::GET | Method::HEAD if !name.is_empty() => "get",
+        Method::GET | Method::HEAD if query.flag("watch") => "watch",
+        Method::GET | Method::HEAD => "list",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE if name.is_empty() => "deletecollection",
+        Method::DELETE => "delete",
+        _ => "",
+    };
+    if matches!(verb, "list" | "watch" | "deletecollection") {
+        field_selector = query.text("fieldSelector").to_owned();
+        let selector = FieldSelector::parse(&field_selector).unwrap_or_default();
+        name = selector.exact("metadata.name").unwrap_or_default().to_owned();
+    }
+    Attributes {
+        verb: verb.to_owned(),
+        group: target.group.clone(),
+        version: target.version.clone(),
+        resource: target.plural.clone(),
+        subresource: target.subresource.clone(),
+        namespace: target.namespace.clone(),
+        name,
+        path: path.to_owned(),
+        field_selector,
+    }
+}
+
+/// The shape that an answer is to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// The objects themselves.
+    #[default]
+    Plain,
+    /// `meta.k8s.io/v1` Table.
+    Table,
+    /// `meta.k8s.io/v1` PartialObjectMetadata(List).
+    Partial,
+    /// `apidiscovery.k8s.io/v2`.
+    Discovery,
+}
+
+/// The first shape of an Accept header that is served. JSON is always answered: clients that
+/// prefer protobuf take it too.
+pub fn negotiate(accept: Option<&str>) -> Result<Shape, ApiError> {
+    let accept = accept.unwrap_or_default().trim();
+    if accept.is_empty() {
+        return Ok(Shape::Plain);
+    }
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let known = ["application/json", "application/*", "*/*", "application/vnd.kubernetes.protobuf"];
+        if !known.contains(&media.as_str()) {
+            continue;
+        }
+        let parameters: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
+        let get = |key: &str| parameters.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        match (get("as"), get("v")) {
+            (None, _) => return Ok(Shape::Plain),
+            (Some("Table"), Some("v1")) => return Ok(Shape::Table),
+            (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("v1")) => return Ok(Shape::Partial),
+            (Some("APIGroupDiscoveryList"), Some("v2")) => return Ok(Shape::Discovery),
+            _ => {}
+        }
+    }
+    Err(ApiError::not_acceptable("application/json"))
+}
+
+/// Reads arbitrary bytes as a path, a query and an Accept header; must not panic.
+pub fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
+    if let Ok(Route::Resource(target)) = Route::parse(path) {
+        for part in [&target.group, &target.plural, &target.namespace, &target.name] {
+            assert!(!part.contains('/') && part != "..", "a part of a path stays in its place");
+        }
+    }
+    let _ = Query::parse(query);
+    let _ = negotiate(Some(&text));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use super::*;
+
+#[track_caller]
+fn check(path: &str, expected: Result<[&str; 6], u16>) {
+    let found = match Route::parse(path) {
+        Ok(Route::Resource(t)) => Ok([t.group, t.version, t.plural, t.namespace, t.name, t.subresource]),
+        Ok(Route::Other) => Ok(std::array::from_fn(|_| "other".to_owned())),
+        Err(error) => Err(error.code),
+    };
+    assert_eq!(found, expected.map(|parts| parts.map(str::to_owned)), "{path}");
+}
+
+#[test]
+fn paths_name_resources() {
+    check("/api/v1/pods", Ok(["", "v1", "pods", "", "", ""]));
+    check("/api/v1/namespaces", Ok(["", "v1", "namespaces", "", "", ""]));
+    check("/api/v1/namespaces/a", Ok(["", "v1", "namespaces", "", "a", ""]));
+    check("/api/v1/namespaces/a/status", Ok(["", "v1", "namespaces", "", "a", "status"]));
+    check("/api/v1/namespaces/a/finalize", Ok(["", "v1", "namespaces", "", "a", "finalize"]));
+    check("/api/v1/namespaces/a/pods", Ok(["", "v1", "pods", "a", "", ""]));
+    check("/api/v1/namespaces/a/pods/b/log", Ok(["", "v1", "pods", "a", "b", "log"]));
+    check("/apis/apps/v1/namespaces/a/deployments/b/scale", Ok(["apps", "v1", "deployments", "a", "b", "scale"]));
+    check("/api/v1/nodes/n%2d1", Ok(["", "v1", "nodes", "", "n-1", ""]));
+    for other in ["/", "/api", "/api/", "/api/v1", "/api/v1/", "/apis", "/apis/apps/v1", "/version", "/healthz/x"] {
+        check(other, Ok(["other"; 6]));
+    }
+}
+
+#[test]
+fn paths_cannot_leave_their_place() {
+    for bad in [
+        "/api/v1/pods/..",
+        "/api/v1/pods/%2e%2e",
+        "/api/v1/namespaces/a%2fb/pods",
+        "/api/v1/namespaces//pods",
+        "/api/v1/pods/a%00",
+        "/api/v1/pods/%ff",
+        "/api/v1/pods/%zz",
+        "/api/v1/pods/a%252fb",
+        "relative",
+    ] {
+        check(bad, Err(400));
+    }
+    check("/api/v1/namespaces/a/pods/b/proxy/c", Err(404));
+    check(&format!("/api/v1/pods/{}", "a".repeat(100_000)), Err(414));
+}
+
+#[test]
+fn verbs_follow_from_method_and_path() {
+    let verb = |method: Method, path: &str, query: &str| {
+        attributes(&method, path, &Route::parse(path).unwrap(), &Query::parse(query).unwrap()).verb
+    };
+    assert_eq!(verb(Method::GET, "/api/v1/pods", ""), "list");
+    assert_eq!(verb(Method::GET, "/api/v1/pods", "watch=1"), "watch");
+    assert_eq!(verb(Method::GET, "/api/v1/pods", "watch=false"), "list");
+    assert_eq!(verb(Method::GET, "/api/v1/nodes/a", "watch=1"), "get");
+    assert_eq!(verb(Method::DELETE, "/api/v1/nodes/a", ""), "delete");
+    assert_eq!(verb(Method::DELETE, "/api/v1/nodes", ""), "deletecollection");
+    assert_eq!(verb(Method::GET, "/version", ""), "get");
+    let query = Query::parse("fieldSelector=metadata.name%3Da&watch=true").unwrap();
+    let path = "/api/v1/nodes";
+    let named = attributes(&Method::GET, path, &Route::parse(path).unwrap(), &query);
+    assert_eq!((named.verb.as_str(), named.name.as_str()), ("watch", "a"));
+}
+
+#[test]
+fn accept_headers_choose_the_shape() {
+    let check = |accept: &str, expected: Result<Shape, u16>| {
+        assert_eq!(negotiate(Some(accept)).map_err(|error| error.code), expected, "{accept}");
+    };
+    check("application/json", Ok(Shape::Plain));
+    check("", Ok(Shape::Plain));
+    check("application/vnd.kubernetes.protobuf,application/json", Ok(Shape::Plain));
+    check("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Ok(Shape::Table));
+    check("application/json;as=Table;v=v2;g=meta.k8s.io,application/json", Ok(Shape::Plain));
+    check("application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Ok(Shape::Partial));
+    check("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", Ok(Shape::Discovery));
+    check("text/html, */*;q=0.1", Ok(Shape::Plain));
+    check("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", Err(406));
+}
+
+#[test]
+fn hostile_bytes_are_refused_or_read() {
+    for text in ["/api/v1/%", "/apis/a/b/c?%=%", "?&&=&", "\u{0}", "/api/v1/%e0%80%af", ";;;,as=Table"] {
+        fuzz(text.as_bytes());
+    }
+}

@@ -1,0 +1,371 @@
+//! Requests for resources: which verb on which part, and how the answer looks.
+
+use crate::auth::{Attributes, Authorizer};
+use crate::body::{Request, Response};
+use crate::identity::Identity;
+use crate::registry::hooks;
+use crate::registry::{Answer, Change, DeleteOptions, ListOptions, Part, WatchOptions, Writing, include_object};
+use crate::request::{Query, Shape, Target, negotiate};
+use crate::server::ApiServer;
+use crate::{respond, reviews, subresources};
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::Method;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use orchestrator_apimachinery::codec::{self, Decoded, Format};
+use orchestrator_apimachinery::limits::BODY_BYTES_MAX;
+use orchestrator_apimachinery::patch::PatchType;
+use orchestrator_apimachinery::{ApiError, Kind, Scope, Verb, meta, schema, table};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A request for a resource that is served.
+pub(crate) struct Asked<'a> {
+    pub server: &'a Arc<ApiServer>,
+    pub who: &'a Identity,
+    pub what: &'a Attributes,
+    pub target: &'a Target,
+    pub kind: &'a Arc<Kind>,
+    pub query: &'a Query,
+    pub shape: Shape,
+}
+
+/// Answers a request for a resource, once it is authorized. Boxed, because the futures of all
+/// verbs together are large.
+pub(crate) fn serve<'a>(
+    server: &'a Arc<ApiServer>,
+    who: &'a Identity,
+    what: &'a Attributes,
+    target: &'a Target,
+    query: &'a Query,
+    request: Request,
+) -> BoxFuture<'a, Result<Response, ApiError>> {
+    serve_verb(server, who, what, target, query, request).boxed()
+}
+
+async fn serve_verb(
+    server: &Arc<ApiServer>,
+    who: &Identity,
+    what: &Attributes,
+    target: &Target,
+    query: &Query,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let catalog = server.registry.caches.catalog();
+    let kind = catalog.resource(&target.group, &target.version, &target.plural).ok_or_else(ApiError::no_such_path)?;
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let shape = match (&*target.subresource, negotiate(accept)) {
+        // Streams say themselves what they are.
+        ("log" | "portforward", _) => Shape::Plain,
+        (_, shape) => shape?,
+    };
+    let asked = Asked { server, who, what, target, kind, query, shape };
+    let placed = target.namespace.is_empty() != (kind.scope == Scope::Namespaced);
+    if !placed && (!target.namespace.is_empty() || !target.name.is_empty()) {
+        return Err(ApiError::no_such_path());
+    }
+    if !target.subresource.is_empty() {
+        return subresources::serve(&asked, request).boxed().await;
+    }
+    let verb = what.verb.as_str();
+    let listed = kind.verbs.iter().any(|known| known.as_str() == verb);
+    let of_all_namespaces = !placed && !matches!(verb, "list" | "watch");
+    let misplaced = matches!(*request.method(), Method::POST) && !target.name.is_empty()
+        || matches!(*request.method(), Method::PUT | Method::PATCH) && target.name.is_empty();
+    if !listed || misplaced || (of_all_namespaces && !reviews::is_review(kind)) {
+        return Err(ApiError::method_not_allowed());
+    }
+    match verb {
+        "get" => asked.get().boxed().await,
+        "list" => asked.list().boxed().await,
+        "watch" => asked.watch().boxed().await,
+        "create" if reviews::is_review(kind) => reviews::create(&asked, request).boxed().await,
+        "create" => asked.create(request).boxed().await,
+        "update" => asked.update(request, Part::Main).boxed().await,
+        "patch" => asked.patch(request, Part::Main).boxed().await,
+        "delete" => asked.delete(request).boxed().await,
+        "deletecollection" => asked.delete_collection(request).boxed().await,
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+/// A request's body with its media type; refused when too large, if possible before it is read.
+pub(crate) async fn read_body(request: Request) -> Result<(Option<String>, Bytes), ApiError> {
+    let too_large = || ApiError::too_large(format!("limit is {BODY_BYTES_MAX} bytes"));
+    let (head, mut body) = request.into_parts();
+    let header = |name| head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    let content_type = header(CONTENT_TYPE).map(str::to_owned);
+    let announced = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
+    if announced.is_some_and(|size| size > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::bad_request(format!("cannot read the body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok((content_type, bytes.freeze()))
+}
+
+/// A request's body as an object.
+pub(crate) async fn read_object(request: Request) -> Result<Decoded, ApiError> {
+    let (content_type, body) = read_body(request).await?;
+    let format = Format::from_content_type(content_type.as_deref())?;
+    codec::decode(format, &body, &|api_version, kind| schema::of_kind(api_version, kind))
+}
+
+/// A patch's type and content.
+async fn read_patch(request: Request) -> Result<(PatchType, Value), ApiError> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    if content_type.as_deref().is_some_and(|text| text.starts_with("application/apply-patch")) {
+        let mut error = ApiError::unsupported_media_type(orchestrator_apimachinery::patch::ACCEPTED);
+        error.message = format!(
+            "server-side apply is not served yet, use client-side apply (kubectl apply without --server-side); {}",
+            error.message
+        );
+        return Err(error);
+    }
+    let type_ = PatchType::from_content_type(content_type.as_deref())?;
+    let (_, body) = read_body(request).await?;
+    Ok((type_, codec::decode(Format::Json, &body, &|_, _| None)?.value))
+}
+
+/// What applies a patch to a view of an object.
+pub(crate) type Apply = Box<dyn Fn(&mut Value) -> Result<(), ApiError> + Send + Sync>;
+
+/// Reads a patch of a view that has this schema.
+pub(crate) async fn read_patch_of(request: Request, schema: Arc<schema::Schema>) -> Result<Apply, ApiError> {
+    let (type_, patch) = read_patch(request).await?;
+    Ok(Box::new(move |view: &mut Value| {
+        if patch_names_no_revision(type_, &patch) {
+            crate::registry::remove_meta(view, "resourceVersion");
+        }
+        type_.apply(&schema, view, &patch)
+    }))
+}
+
+impl<'a> Asked<'a> {
+    pub fn writing(&self) -> Result<Writing<'a>, ApiError> {
+        Ok(Writing {
+            kind: self.kind,
+            who: self.who,
+            what: self.what,
+            dry_run: self.query.dry_run()?,
+            validation: self.query.field_validation()?,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// An object in the shape that was asked for.
+    pub fn object(&self, code: u16, object: &Value) -> Result<Response, ApiError> {
+        Ok(match self.shape {
+            Shape::Plain | Shape::Discovery => respond::json(code, object),
+            Shape::Partial => respond::json(code, &table::partial_metadata(object)),
+            Shape::Table => {
+                let row = table::row(self.kind, object, include_object(self.query)?, self.server.registry.now());
+                let metadata = json!({"resourceVersion": meta::resource_version(object)});
+                respond::json(code, &table::table(self.kind, vec![row], metadata, true))
+            }
+        })
+    }
+
+    /// A written object, with warnings.
+    pub fn written(&self, code: u16, answer: &Answer, warnings: &[String]) -> Result<Response, ApiError> {
+        let mut response = self.object(code, &answer.object)?;
+        respond::warn(response.headers_mut(), warnings);
+        Ok(response)
+    }
+
+    pub async fn get(&self) -> Result<Response, ApiError> {
+        let object = self.server.registry.get(self.kind, &self.target.namespace, &self.target.name).await?;
+        if self.shape == Shape::Plain {
+            return Ok(respond::bytes(200, respond::JSON, object.bytes().clone()));
+        }
+        self.object(200, &serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?)
+    }
+
+    async fn list(&self) -> Result<Response, ApiError> {
+        let options = ListOptions::parse(self.query, self.kind)?;
+        let list = self.server.registry.list(self.kind, &self.target.namespace, &options).await?;
+        let mut metadata = json!({"resourceVersion": list.revision.to_string()});
+        if let Some(token) = &list.continue_token {
+            metadata["continue"] = json!(token);
+        }
+        if let Some(remaining) = list.remaining {
+            metadata["remainingItemCount"] = json!(remaining);
+        }
+        let items = list.objects.iter().map(|object| object.bytes());
+        self.items(&metadata, items)
+    }
+
+    /// A list in the shape that was asked for.
+    fn items<'i>(
+        &self,
+        metadata: &Value,
+        items: impl Iterator<Item = &'i Bytes> + Clone,
+    ) -> Result<Response, ApiError> {
+        if self.shape == Shape::Plain || self.shape == Shape::Discovery {
+            let body = respond::list(&self.kind.api_version(), &self.kind.kind, metadata, items);
+            return Ok(respond::bytes(200, respond::JSON, body));
+        }
+        let include = include_object(self.query)?;
+        let now = self.server.registry.now();
+        let mut rows = Vec::new();
+        for item in items {
+            let object: Value = serde_json::from_slice(item).map_err(ApiError::internal)?;
+            rows.push(match self.shape {
+                Shape::Table => table::row(self.kind, &object, include, now),
+                _ => table::partial_metadata(&object),
+            });
+        }
+        Ok(match self.shape {
+            Shape::Table => respond::json(200, &table::table(self.kind, rows, metadata.clone(), true)),
+            _ => respond::json(
+                200,
+                &json!({
+                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                    "metadata": metadata, "items": rows,
+                }),
+            ),
+        })
+    }
+
+    async fn watch(&self) -> Result<Response, ApiError> {
+        let options = WatchOptions::parse(self.query, self.kind, self.shape)?;
+        let registry = &self.server.registry;
+        let lines = registry.watch(self.kind, &self.target.namespace, options, &self.server.tasks).await?;
+        let mut response = respond::bytes(200, respond::JSON, Bytes::new());
+        *response.body_mut() = StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync();
+        Ok(response)
+    }
+
+    async fn create(&self, request: Request) -> Result<Response, ApiError> {
+        let mut writing = self.writing()?;
+        let body = read_object(request).await?;
+        let answer = self.server.registry.create(&mut writing, body.value, body.duplicates).await?;
+        self.written(201, &answer, &writing.warnings)
+    }
+
+    pub async fn update(&self, request: Request, part: Part) -> Result<Response, ApiError> {
+        let body = read_object(request).await?;
+        let mut make = |_: &Value| Ok(body.value.clone());
+        self.change(part, body.duplicates.clone(), &mut make).await
+    }
+
+    pub async fn patch(&self, request: Request, part: Part) -> Result<Response, ApiError> {
+        let (type_, patch) = read_patch(request).await?;
+        let schema = self.kind.schema();
+        let mut make = |old: &Value| {
+            let mut new = old.clone();
+            type_.apply(&schema, &mut new, &patch)?;
+            // The old revision is not what the client asked for.
+            if patch_names_no_revision(type_, &patch) {
+                crate::registry::remove_meta(&mut new, "resourceVersion");
+            }
+            Ok(new)
+        };
+        self.change(part, Vec::new(), &mut make).await
+    }
+
+    pub async fn change(
+        &self,
+        part: Part,
+        duplicates: Vec<String>,
+        make: &mut crate::registry::Make<'_>,
+    ) -> Result<Response, ApiError> {
+        let mut writing = self.writing()?;
+        let Target { namespace, name, .. } = self.target;
+        let change = Change { namespace, name, part, make, duplicates };
+        let answer = self.server.registry.change(&mut writing, change).await?;
+        self.written(200, &answer, &writing.warnings)
+    }
+
+    async fn delete_options(&self, request: Request) -> Result<DeleteOptions, ApiError> {
+        let (content_type, body) = read_body(request).await?;
+        if body.is_empty() {
+            return DeleteOptions::parse(&Value::Null, self.query);
+        }
+        let format = Format::from_content_type(content_type.as_deref())?;
+        let body = codec::decode(format, &body, &|api_version, kind| schema::of_kind(api_version, kind))?.value;
+        match body["kind"].as_str() {
+            None | Some("" | "DeleteOptions") => DeleteOptions::parse(&body, self.query),
+            Some(other) => Err(ApiError::bad_request(format!("the body must be DeleteOptions, not {other}"))),
+        }
+    }
+
+    async fn delete(&self, request: Request) -> Result<Response, ApiError> {
+        let options = self.delete_options(request).await?;
+        let mut writing = self.writing()?;
+        writing.dry_run |= options.dry_run;
+        let Target { namespace, name, .. } = self.target;
+        let answer = self.server.registry.delete(&mut writing, namespace, name, &options).await?;
+        if !answer.deleted {
+            return self.object(200, &answer.object);
+        }
+        let mut details = json!({"name": name, "kind": self.kind.plural, "uid": meta::uid(&answer.object)});
+        if !self.kind.group.is_empty() {
+            details["group"] = json!(self.kind.group);
+        }
+        Ok(respond::json(200, &success(Some(details))))
+    }
+
+    async fn delete_collection(&self, request: Request) -> Result<Response, ApiError> {
+        let options = self.delete_options(request).await?;
+        let list_options = ListOptions::parse(self.query, self.kind)?;
+        let registry = &self.server.registry;
+        let list = registry.list(self.kind, &self.target.namespace, &list_options).await?;
+        let mut deleted: Vec<Bytes> = Vec::new();
+        for object in &list.objects {
+            if (hooks::of(self.kind).name_is_protected)(object.name()) {
+                continue;
+            }
+            let mut writing = self.writing()?;
+            writing.dry_run |= options.dry_run;
+            match registry.delete(&mut writing, object.namespace(), object.name(), &options).await {
+                Ok(answer) => deleted.push(answer.object.to_string().into()),
+                Err(error) if error.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let metadata = json!({"resourceVersion": registry.store.revision().to_string()});
+        self.items(&metadata, deleted.iter())
+    }
+
+    /// Asks authorization about something else than the request itself.
+    pub async fn may(&self, who: &Identity, what: &Attributes) -> Result<(), String> {
+        self.server.registry.rbac.authorize(who, what).await
+    }
+
+    pub fn has_verb(&self, subresource: &str, verb: &str) -> bool {
+        let found = self.kind.subresource(subresource);
+        found.is_some_and(|sub| sub.verbs.iter().copied().map(Verb::as_str).any(|known| known == verb))
+    }
+}
+
+/// Whether the old revision in the result of a patch only came along.
+fn patch_names_no_revision(type_: PatchType, patch: &Value) -> bool {
+    match type_ {
+        PatchType::Json => !patch
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|operation| operation["path"] == "/metadata/resourceVersion" && operation["op"] != "test"),
+        _ => meta::resource_version(patch).is_empty(),
+    }
+}
+
+/// A `Status` that tells success.
+pub(crate) fn success(details: Option<Value>) -> Value {
+    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
+    if let Some(details) = details {
+        status["details"] = details;
+    }
+    status
+}

@@ -1,0 +1,118 @@
+//! Subresources: status, scale, and those of single kinds.
+
+use crate::body::{Request, Response};
+use crate::registry::{self, Change, DeleteOptions, Part};
+use crate::resources::{Asked, read_object, read_patch_of, success};
+use crate::respond;
+use crate::stream::{self, StreamContext};
+use orchestrator_apimachinery::{ApiError, meta, schema};
+use serde_json::Value;
+
+/// Answers a request for a subresource.
+pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let (name, verb) = (asked.target.subresource.as_str(), asked.what.verb.as_str());
+    if asked.kind.subresource(name).is_none() || asked.target.name.is_empty() {
+        return Err(ApiError::no_such_path());
+    }
+    if !asked.has_verb(name, verb) {
+        return Err(ApiError::method_not_allowed());
+    }
+    match (&*asked.kind.plural, name, verb) {
+        (_, "status", "get") => asked.get().await,
+        (_, "status", "update") => asked.update(request, Part::Status).await,
+        (_, "status", "patch") => asked.patch(request, Part::Status).await,
+        (_, "scale", "get") => Ok(respond::json(200, &registry::scale::of(&current(asked).await?))),
+        (_, "scale", _) => scale(asked, request).await,
+        ("namespaces", "finalize", _) => finalize(asked, request).await,
+        ("pods", "binding", _) => bind(asked, request).await,
+        ("pods", "eviction", _) => evict(asked, request).await,
+        ("pods", "log", _) => log(asked, request.uri().clone().query().unwrap_or_default()).await,
+        ("pods", "portforward", _) => port_forward(asked, request).await,
+        ("serviceaccounts", "token", _) => token(asked, request).await,
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+/// The object itself.
+async fn current(asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let object = asked.server.registry.get(asked.kind, &asked.target.namespace, &asked.target.name).await?;
+    serde_json::from_slice(object.bytes()).map_err(ApiError::internal)
+}
+
+async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let mut writing = asked.writing()?;
+    let (namespace, name) = (&*asked.target.namespace, &*asked.target.name);
+    let answer = if asked.what.verb == "update" {
+        let body = read_object(request).await?.value;
+        let mut make = |old: &Value| registry::scale::apply(&body, old);
+        let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
+        asked.server.registry.change(&mut writing, change).await?
+    } else {
+        let schema = schema::builtin("io.k8s.api.autoscaling.v1.Scale");
+        let patch = read_patch_of(request, schema).await?;
+        let mut make = |old: &Value| {
+            let mut scale = registry::scale::of(old);
+            patch(&mut scale)?;
+            registry::scale::apply(&scale, old)
+        };
+        let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
+        asked.server.registry.change(&mut writing, change).await?
+    };
+    Ok(respond::json(200, &registry::scale::of(&answer.object)))
+}
+
+async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let body = read_object(request).await?.value;
+    let name = &*asked.target.name;
+    let mut make = |old: &Value| {
+        let wanted = meta::resource_version(&body);
+        if !wanted.is_empty() && wanted != meta::resource_version(old) {
+            return Err(ApiError::modified("", "namespaces", name));
+        }
+        Ok(registry::namespace::finalize(&body, old))
+    };
+    asked.change(Part::Raw, Vec::new(), &mut make).await
+}
+
+async fn bind(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let binding = read_object(request).await?.value;
+    let own = meta::name(&binding);
+    if !own.is_empty() && own != asked.target.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
+    }
+    let now = asked.server.registry.now();
+    let mut make = |old: &Value| registry::pod::bind(old, &binding, now);
+    asked.change(Part::Raw, Vec::new(), &mut make).await?;
+    Ok(respond::json(201, &success(None)))
+}
+
+async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let eviction = read_object(request).await?.value;
+    let own = meta::name(&eviction);
+    if !own.is_empty() && own != asked.target.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
+    }
+    let options = DeleteOptions::parse(&eviction["deleteOptions"], asked.query)?;
+    let mut writing = asked.writing()?;
+    writing.dry_run |= options.dry_run;
+    asked.server.registry.delete(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
+    Ok(respond::json(201, &success(None)))
+}
+
+async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let body = read_object(request).await?.value;
+    let account = current(asked).await?;
+    let caches = &asked.server.registry.caches;
+    crate::auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches)?;
+    Ok(respond::json(201, &asked.server.tokens.token_request(&**caches, &account, &body)?))
+}
+
+async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {
+    let context = StreamContext { dialer: &asked.server.dialer, tasks: &asked.server.tasks };
+    stream::log(&context, &current(asked).await?, query).await
+}
+
+async fn port_forward(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let context = StreamContext { dialer: &asked.server.dialer, tasks: &asked.server.tasks };
+    stream::port_forward(&context, &current(asked).await?, request).await
+}
