@@ -257,3 +257,6 @@ pub(crate) async fn send(client: &Client, write: &Write) -> kube::Result<Value> 
         .map_err(kube::Error::HttpError)?;
     client.request(request).await
 }
+
+#[cfg(test)]
+mod tests;
