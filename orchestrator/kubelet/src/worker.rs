@@ -234,8 +234,9 @@ impl Worker {
     /// Begins to write `next`, unless another write is under way or it is too early.
     fn write_when_due(&mut self, next: PodStatus) {
         let now = self.shared.config.clock.monotonic();
-        // A first status that says only "being made" waits a little: most Pods run by then.
-        let early = self.write_at > now && (self.write_failures > 0 || next.phase.as_deref() == Some("Pending"));
+        // A first status waits a little for more to say: most Pods are ready by then.
+        let made = is_ready(&next) || matches!(next.phase.as_deref(), Some("Succeeded" | "Failed"));
+        let early = self.write_at > now && (self.write_failures > 0 || !made);
         if self.writing.is_some() || early {
             return;
         }
@@ -284,6 +285,10 @@ impl Worker {
     pub(crate) fn grace(&self) -> Duration {
         pod::grace(&self.pod)
     }
+}
+
+fn is_ready(status: &PodStatus) -> bool {
+    status.conditions.iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// The strategic merge patch that makes `before` into `next`.
