@@ -44,8 +44,7 @@ fn is_pod(writing: &Writing<'_>) -> bool {
 type Mutate = fn(&Admission<'_>, &mut Value) -> Result<(), ApiError>;
 type Validate = fn(&Admission<'_>, &Value) -> Result<(), ApiError>;
 
-const MUTATING: [Mutate; 4] =
-    [service_account::mutate, priority::mutate, tolerations::mutate, runtime_class::mutate];
+const MUTATING: [Mutate; 4] = [service_account::mutate, priority::mutate, tolerations::mutate, runtime_class::mutate];
 const VALIDATING: [Validate; 3] = [service_account::validate, node_restriction::validate, escalation::validate];
 
 /// Waits for what plugins will look up, before the first of them runs.

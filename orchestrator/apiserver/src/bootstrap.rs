@@ -13,6 +13,7 @@ mod roles;
 mod tests;
 
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt};
 use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ use std::net::IpAddr;
 const RBAC: &str = "rbac.authorization.k8s.io";
 /// How often a write is tried again when another server was faster.
 const CONFLICTS_MAX: usize = 5;
+/// Writes that are in flight together; they share the store's commits.
+const WRITES_IN_FLIGHT_MAX: usize = 32;
 
 /// What the objects depend on.
 #[derive(Clone, Debug)]
@@ -60,8 +63,15 @@ pub fn objects(config: &BootstrapConfig) -> Vec<Value> {
 /// Makes and repairs them; returns how many were written. A second call writes none.
 pub async fn reconcile(writer: &dyn ObjectWriter, config: &BootstrapConfig) -> Result<usize, ApiError> {
     let mut written = 0;
-    for wanted in objects(config) {
-        written += usize::from(reconcile_one(writer, &wanted).await?);
+    // What lives in a namespace comes after it; all else shares the store's commits.
+    let (first, rest): (Vec<Value>, Vec<Value>) =
+        objects(config).into_iter().partition(|object| object["kind"] == "Namespace");
+    for wave in [first, rest] {
+        let mut results =
+            stream::iter(&wave).map(|wanted| reconcile_one(writer, wanted)).buffer_unordered(WRITES_IN_FLIGHT_MAX);
+        while let Some(changed) = results.next().await {
+            written += usize::from(changed?);
+        }
     }
     Ok(written)
 }

@@ -22,7 +22,8 @@ pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), A
             let found = found.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
             let system = SYSTEM_CLASSES.iter().find(|(system, _)| *system == class);
             let found = found.or_else(|| system.map(|(_, value)| json!({"value": value})));
-            let missing = || admission.writing.forbidden(&name, &format!("no PriorityClass with name {class} was found"));
+            let missing =
+                || admission.writing.forbidden(&name, &format!("no PriorityClass with name {class} was found"));
             Some(found.ok_or_else(missing)?)
         }
         None => global_default(admission),

@@ -97,6 +97,7 @@ struct Watching {
     ready: VecDeque<Bytes>,
     deadline: Instant,
     next_bookmark: Instant,
+    bookmark_due: bool,
     /// The columns of a Table are sent once.
     columns_sent: bool,
     ended: bool,
@@ -132,6 +133,7 @@ impl Registry {
             ready: VecDeque::new(),
             deadline: now + options.timeout.unwrap_or(default),
             next_bookmark: now + self.rng.jitter(limits::BOOKMARK_INTERVAL, 0.1),
+            bookmark_due: false,
             columns_sent: false,
             ended: false,
             options,
@@ -190,7 +192,12 @@ impl Watching {
                 Err(Expired { oldest }) => self.expire(self.seen, oldest),
                 Ok(changes) if changes.is_empty() => {
                     self.seen = self.seen.max(progress);
-                    self.wait().await;
+                    if std::mem::take(&mut self.bookmark_due) {
+                        let line = self.bookmark(false);
+                        self.ready.push_back(line);
+                    } else {
+                        self.wait().await;
+                    }
                 }
                 Ok(changes) => {
                     self.place += changes.len() as u64;
@@ -227,8 +234,7 @@ impl Watching {
                 self.ended |= now >= self.deadline;
                 if self.options.bookmarks && now >= self.next_bookmark {
                     self.next_bookmark = now + limits::BOOKMARK_INTERVAL;
-                    let line = self.bookmark(false);
-                    self.ready.push_back(line);
+                    self.bookmark_due = true;
                 }
             }
         }

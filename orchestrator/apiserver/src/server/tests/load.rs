@@ -51,8 +51,10 @@ async fn a_slow_watch_is_ended_and_others_go_on() {
     let mut slow = kit.watch(&path).await;
     kit.put(&format!("{MAPS}/a"), config_map("a", "first")).await;
     assert!(slow.line().await.starts_with("MODIFIED"));
-    for n in 0..=crate::limits::RECENT_CHANGES_MAX {
-        kit.put(&format!("{MAPS}/a"), config_map("a", &n.to_string())).await;
+    // Few, but together larger than what is remembered.
+    let large = "x".repeat(900_000);
+    for n in 0..=crate::limits::RECENT_BYTES_MAX / large.len() + 1 {
+        assert_eq!(kit.put(&format!("{MAPS}/a"), config_map("a", &format!("{n}{large}"))).await.0, 200);
     }
     let event = slow.next().await.unwrap();
     assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));

@@ -1,0 +1,38 @@
+use super::*;
+
+#[track_caller]
+fn fails(text: &str, expected: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("m.yaml");
+    fs::write(&file, text).unwrap();
+    let error = load(std::slice::from_ref(&file), &Catalog::builtin()).unwrap_err().to_string();
+    let error = error.replace(&file.display().to_string(), "m.yaml");
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn errors_name_file_document_and_line() {
+    let good = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+    fails(&format!("{good}---\napiVersion: v1\nkind: ConfigMop\nmetadata:\n  name: b\n"), "m.yaml, document 2, line");
+    fails("apiVersion: apps/v1\nkind: Deploiment\nmetadata:\n  name: b\n", "did you mean \"apps/v1 Deployment\"?");
+    fails("kind: Pod\nmetadata:\n  name: b\n", "apiVersion: Required value");
+    fails("apiVersion: v1\nkind: Pod\n", "metadata.name: Required value");
+    fails("apiVersion: v1\nkind: Pod\nkind: Pod\n", "m.yaml, document 1, line");
+}
+
+#[test]
+fn namespaces_come_first_and_images_are_relative_to_the_manifest() {
+    let dir = tempfile::tempdir().unwrap();
+    let pod =
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - name: c\n    image: ./app.wasm\n";
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: n\n";
+    fs::write(dir.path().join("a.yaml"), pod).unwrap();
+    fs::write(dir.path().join("b.yml"), namespace).unwrap();
+    fs::write(dir.path().join("app.wasm"), "").unwrap();
+    let items = load(&[dir.path().to_owned()], &Catalog::builtin()).unwrap();
+    let kinds: Vec<&str> = items.iter().map(|item| &*item.kind.kind).collect();
+    assert_eq!(kinds, ["Namespace", "Pod"]);
+    let image = items[1].object["spec"]["containers"][0]["image"].as_str().unwrap();
+    let whole = fs::canonicalize(dir.path()).unwrap();
+    assert_eq!(image, format!("file://{}/app.wasm", whole.display()));
+}
