@@ -194,7 +194,10 @@ impl Writing<'_> {
         let bytes = envelope::seal(object)?;
         if bytes.len() > crate::limits::OBJECT_BYTES_MAX {
             let most = crate::limits::OBJECT_BYTES_MAX;
-            return Err(ApiError::too_large(format!("the object has {} bytes, at most {most} are stored", bytes.len())));
+            return Err(ApiError::too_large(format!(
+                "the object has {} bytes, at most {most} are stored",
+                bytes.len()
+            )));
         }
         Ok(bytes)
     }

@@ -127,6 +127,11 @@ fn subject(spec: &Value) -> Identity {
         name: text(&spec["user"]),
         uid: text(&spec["uid"]),
         groups: texts(&spec["groups"]),
-        extra: spec["extra"].as_object().into_iter().flatten().map(|(key, value)| (key.clone(), texts(value))).collect(),
+        extra: spec["extra"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), texts(value)))
+            .collect(),
     }
 }

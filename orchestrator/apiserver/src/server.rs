@@ -210,9 +210,7 @@ impl ApiServer {
                 Ok(respond::bytes(200, "text/plain; version=0.0.4", text))
             }
             "/.well-known/openid-configuration" => Ok(respond::json(200, &self.tokens.openid_configuration())),
-            "/openid/v1/jwks" => {
-                Ok(respond::bytes(200, "application/jwk-set+json", self.tokens.jwks().to_string()))
-            }
+            "/openid/v1/jwks" => Ok(respond::bytes(200, "application/jwk-set+json", self.tokens.jwks().to_string())),
             path @ ("/healthz" | "/livez" | "/readyz") => Ok(self.health(path, uri.query()).await),
             _ => self.paths.serve(uri.path(), request.headers()),
         }

@@ -146,8 +146,7 @@ impl Registry {
             return Err(ApiError::not_found("", "namespaces", namespace));
         };
         if meta::is_deleting(&found) {
-            let why =
-                format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
             let mut error = writing.forbidden(name, &why);
             error.causes.push(orchestrator_apimachinery::status::Cause {
                 reason: "NamespaceTerminating".into(),

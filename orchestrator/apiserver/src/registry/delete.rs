@@ -100,7 +100,9 @@ impl Registry {
         set_finalizers(&mut new, options.propagation.as_deref());
         let grace = match (writing.kind.strategy.grace_seconds)(old) {
             // Less than none means "at once, but with a last goodbye", as upstream reads it.
-            Some(default) if default > 0 => options.grace_seconds.map_or(default, |asked| if asked < 0 { 1 } else { asked }),
+            Some(default) if default > 0 => {
+                options.grace_seconds.map_or(default, |asked| if asked < 0 { 1 } else { asked })
+            }
             _ => 0,
         };
         let metadata = &old["metadata"];
@@ -108,7 +110,8 @@ impl Registry {
             let before = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
             let shorter = options.grace_seconds.is_some_and(|_| grace < before) || (grace == 0 && before > 0);
             if shorter {
-                let since = metadata["deletionTimestamp"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                let since =
+                    metadata["deletionTimestamp"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
                 let since = since.map_or_else(|| self.now(), |time| time.as_second());
                 new["metadata"]["deletionTimestamp"] = json!(timestamp(since - before + grace));
                 new["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
@@ -153,8 +156,11 @@ fn set_finalizers(object: &mut Value, propagation: Option<&str>) {
         Some(_) => None,
         None => return,
     };
-    let mut finalizers: Vec<String> =
-        meta::finalizers(object).into_iter().filter(|name| ![ORPHAN, FOREGROUND].contains(name)).map(str::to_owned).collect();
+    let mut finalizers: Vec<String> = meta::finalizers(object)
+        .into_iter()
+        .filter(|name| ![ORPHAN, FOREGROUND].contains(name))
+        .map(str::to_owned)
+        .collect();
     finalizers.extend(wanted.map(str::to_owned));
     if finalizers.is_empty() {
         super::remove_meta(object, "finalizers");

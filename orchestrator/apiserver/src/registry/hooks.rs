@@ -26,12 +26,8 @@ const NONE: Hook = Hook {
     name_is_protected: |_| false,
 };
 
-const NAMESPACES: Hook = Hook {
-    deleting: namespace::deleting,
-    held: namespace::held,
-    name_is_protected: namespace::is_protected,
-    ..NONE
-};
+const NAMESPACES: Hook =
+    Hook { deleting: namespace::deleting, held: namespace::held, name_is_protected: namespace::is_protected, ..NONE };
 
 const SERVICES: Hook = Hook { allocates: true, complete: service::complete, ..NONE };
 

@@ -171,12 +171,7 @@ impl Registry {
         if let (Some(name), None) = (options.selection.name(), &options.after) {
             let key = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
             if let Some(object) = objects.get(&*key).filter(|object| options.selection.matches(kind, object)) {
-                return Ok(List {
-                    objects: vec![object.clone()],
-                    revision,
-                    continue_token: None,
-                    remaining: None,
-                });
+                return Ok(List { objects: vec![object.clone()], revision, continue_token: None, remaining: None });
             }
         }
         Ok(page(kind, in_namespace(&objects, namespace).cloned(), options, revision))
@@ -214,7 +209,13 @@ fn page(kind: &Kind, objects: impl Iterator<Item = Arc<Object>>, options: &ListO
         .filter(|object| everything || options.selection.matches(kind, object));
     let limit = if options.limit == 0 { usize::MAX } else { options.limit };
     let page: Vec<Arc<Object>> = selected.by_ref().take(limit).collect();
-    let rest = if page.len() < limit { 0 } else if everything { selected.count() } else { selected.take(1).count() };
+    let rest = if page.len() < limit {
+        0
+    } else if everything {
+        selected.count()
+    } else {
+        selected.take(1).count()
+    };
     let continue_token = (rest > 0).then(|| page.last().map(|last| encode_token(revision, &last.key))).flatten();
     let remaining = (rest > 0 && everything).then_some(rest);
     List { objects: page, revision, continue_token, remaining }

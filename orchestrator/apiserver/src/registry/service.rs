@@ -51,7 +51,9 @@ fn taken_by_others(registry: &Registry, service: &Value) -> Taken {
         }
         taken.addresses.extend(other["spec"]["clusterIP"].as_str().and_then(|text| text.parse::<Ipv4Addr>().ok()));
         let ports = other["spec"]["ports"].as_array().into_iter().flatten();
-        taken.ports.extend(ports.filter_map(|port| port["nodePort"].as_u64()).filter_map(|port| u16::try_from(port).ok()));
+        taken
+            .ports
+            .extend(ports.filter_map(|port| port["nodePort"].as_u64()).filter_map(|port| u16::try_from(port).ok()));
     }
     taken
 }
@@ -123,8 +125,7 @@ fn node_ports(
 ) {
     let wants = type_ == "NodePort"
         || (type_ == "LoadBalancer" && service["spec"]["allocateLoadBalancerNodePorts"] != json!(false));
-    let had: Vec<Value> =
-        old.and_then(|old| old["spec"]["ports"].as_array()).into_iter().flatten().cloned().collect();
+    let had: Vec<Value> = old.and_then(|old| old["spec"]["ports"].as_array()).into_iter().flatten().cloned().collect();
     let Some(ports) = service["spec"]["ports"].as_array_mut() else { return };
     let path = Path::new("spec").child("ports");
     let range = &registry.node_ports;
@@ -140,14 +141,19 @@ fn node_ports(
         }
         let asked = port["nodePort"].as_u64().and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
         let same = |other: &&Value| ["port", "protocol"].iter().all(|key| other[*key] == port[*key]);
-        let kept = had.iter().find(same).and_then(|other| other["nodePort"].as_u64()).and_then(|n| u16::try_from(n).ok());
+        let kept =
+            had.iter().find(same).and_then(|other| other["nodePort"].as_u64()).and_then(|n| u16::try_from(n).ok());
         // One number may serve TCP and UDP of the same Service.
         match asked.or(kept.filter(|port| !taken.contains(port))) {
             Some(number) if taken.contains(&number) => {
                 errors.invalid(&field, number, "provided port is already allocated");
             }
             Some(number) if !range.contains(&number) && !had.iter().any(|other| other["nodePort"] == number) => {
-                let valid = format!("provided port is not in the valid range. The range of valid ports is {}-{}", range.start(), range.end());
+                let valid = format!(
+                    "provided port is not in the valid range. The range of valid ports is {}-{}",
+                    range.start(),
+                    range.end()
+                );
                 errors.invalid(&field, number, &valid);
             }
             Some(number) => port["nodePort"] = json!(number),

@@ -43,11 +43,7 @@ fn uid_differs(writing: &Writing<'_>, name: &str, wanted: &str, found: &str) -> 
 impl Registry {
     /// Changes an object; when another change came first, tries again unless the new object
     /// names a resourceVersion.
-    pub(crate) async fn change(
-        &self,
-        writing: &mut Writing<'_>,
-        mut change: Change<'_>,
-    ) -> Result<Answer, ApiError> {
+    pub(crate) async fn change(&self, writing: &mut Writing<'_>, mut change: Change<'_>) -> Result<Answer, ApiError> {
         let kind = writing.kind.clone();
         let key = key(&kind, change.namespace, change.name);
         let hook = hooks::of(&kind);

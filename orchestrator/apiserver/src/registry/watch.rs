@@ -250,8 +250,7 @@ impl Watching {
             (self.namespace.is_empty() || object.namespace() == self.namespace)
                 && self.options.selection.matches(&kind, object)
         };
-        let (now, before) =
-            (change.object.as_ref().filter(wanted), change.previous.as_ref().filter(wanted));
+        let (now, before) = (change.object.as_ref().filter(wanted), change.previous.as_ref().filter(wanted));
         let line = match (now, before) {
             (Some(object), None) => self.line("ADDED", object.bytes().clone()),
             (Some(object), Some(_)) => self.line("MODIFIED", object.bytes().clone()),

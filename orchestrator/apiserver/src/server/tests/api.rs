@@ -37,7 +37,11 @@ async fn bad_requests_are_told_in_upstreams_words() {
     check(&kit.post(MAPS, config_map("a", "1")).await, 409, "configmaps \"a\" already exists");
     check(&kit.post(MAPS, json!({})).await, 422, "name or generateName is required");
     check(&kit.post(MAPS, config_map("A_", "1")).await, 422, "ConfigMap \"A_\" is invalid: metadata.name");
-    check(&kit.post("/api/v1/namespaces/none/configmaps", config_map("a", "")).await, 404, "namespaces \"none\" not found");
+    check(
+        &kit.post("/api/v1/namespaces/none/configmaps", config_map("a", "")).await,
+        404,
+        "namespaces \"none\" not found",
+    );
     let elsewhere = json!({"metadata": {"name": "x", "namespace": "other"}});
     check(&kit.post(MAPS, elsewhere).await, 400, "does not match the namespace sent on the request");
     let foreign = json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "x"}});
@@ -45,7 +49,11 @@ async fn bad_requests_are_told_in_upstreams_words() {
     let foreign = json!({"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "x"}});
     check(&kit.post(MAPS, foreign).await, 400, "the API version in the data (v2) does not match");
     check(&kit.post(MAPS, json!({"metadata": {"name": "x", "resourceVersion": "3"}})).await, 400, "should not be set");
-    check(&kit.post(MAPS, json!({"metadata": {"name": "x"}, "data": {"a": 1}})).await, 400, "cannot be handled as a ConfigMap");
+    check(
+        &kit.post(MAPS, json!({"metadata": {"name": "x"}, "data": {"a": 1}})).await,
+        400,
+        "cannot be handled as a ConfigMap",
+    );
     check(&kit.post(MAPS, json!([])).await, 400, "");
     check(&kit.send("POST", MAPS, &[("content-type", "text/plain")], json!({})).await, 415, "unknown format");
     check(&kit.send("GET", MAPS, &[("accept", "text/html")], Value::Null).await, 406, "application/json");
@@ -260,7 +268,8 @@ async fn everybody_is_asked_for_rights() {
     check(&ask("GET", "/api/v1/namespaces/default/pods/x/log").await, 403, "\"pods/log\"");
     // Rights come before existence.
     check(&ask("GET", "/apis/none/v1/things").await, 403, "cannot list resource \"things\"");
-    let outside = kit.server.handle_from_outside(&[], request("GET", MAPS, &[("authorization", "Bearer no")], "")).await;
+    let outside =
+        kit.server.handle_from_outside(&[], request("GET", MAPS, &[("authorization", "Bearer no")], "")).await;
     check(&read(outside).await, 401, "Unauthorized");
 }
 

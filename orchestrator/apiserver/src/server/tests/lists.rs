@@ -25,7 +25,11 @@ async fn a_list_in_pages_shows_one_moment() {
     assert_eq!((names(&third), &third["metadata"]["continue"]), (vec!["e"], &Value::Null));
 
     kit.store.compact(kit.store.revision()).await.unwrap();
-    check(&kit.get(&format!("{MAPS}?limit=2&continue={token}")).await, 410, "The provided continue parameter is too old");
+    check(
+        &kit.get(&format!("{MAPS}?limit=2&continue={token}")).await,
+        410,
+        "The provided continue parameter is too old",
+    );
     check(&kit.get(&format!("{MAPS}?continue=bogus")).await, 400, "continue key is not valid");
     let both = kit.get(&format!("{MAPS}?continue={token}&resourceVersion=5")).await;
     check(&both, 400, "specifying resource version is not allowed when using continue");
