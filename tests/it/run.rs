@@ -68,7 +68,7 @@ fn bad_manifests_name_file_document_line_and_field() {
     refuses(typo, &["bad.yaml, document 1, line 2", "apps/v1 Deployment"]);
     let unknown_field =
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - name: c\n    imagee: x\n";
-    refuses(&format!("{good}---\n{unknown_field}"), &["bad.yaml, document 2, line 12", "spec.containers[0].imagee"]);
+    refuses(&format!("{good}---\n{unknown_field}"), &["bad.yaml, document 2, line 13", "spec.containers[0].imagee"]);
     let invalid = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  restartPolicy: Sometimes\n  containers:\n  - name: C_1\n    image: x\n";
     refuses(invalid, &["bad.yaml, document 1, line 8", "spec.containers[0].name", "spec.restartPolicy"]);
     refuses("a: [1, 2\n", &["bad.yaml, document 1, line"]);

@@ -4,6 +4,7 @@ mod paths;
 mod schemas;
 #[cfg(test)]
 mod tests;
+pub mod v2;
 
 use crate::kind::{Catalog, Kind};
 use bytes::Bytes;

@@ -33,14 +33,18 @@ impl Paths {
     pub fn serve(&self, path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        if path == "/openapi/v2" {
-            return Err(ApiError::not_acceptable("application/json of /openapi/v3"));
+        if path == "/openapi/v2" && !accept.is_some_and(|accept| accept.contains(openapi::v2::ASKED_TYPE)) {
+            return Err(ApiError::not_acceptable(openapi::v2::ASKED_TYPE));
         }
         let aggregated = matches!(path, "/api" | "/apis") && negotiate(accept)? == Shape::Discovery;
         let (body, tag) = self.document(path, aggregated).ok_or_else(ApiError::no_such_path)?;
         let tag = HeaderValue::from_str(&tag).map_err(ApiError::internal)?;
         let known = headers.get(IF_NONE_MATCH).is_some_and(|value| *value == tag);
-        let content_type = if aggregated { AGGREGATED } else { respond::JSON };
+        let content_type = match path {
+            "/openapi/v2" => openapi::v2::MEDIA_TYPE,
+            _ if aggregated => AGGREGATED,
+            _ => respond::JSON,
+        };
         let mut response = match known {
             true => respond::bytes(304, content_type, Bytes::new()),
             false => respond::bytes(200, content_type, body),
@@ -73,6 +77,7 @@ impl Paths {
             ["api", version] => discovery::resource_list(&self.catalog, "", version)?,
             ["apis", group, version] => discovery::resource_list(&self.catalog, group, version)?,
             ["version"] => version(),
+            ["openapi", "v2"] => return Some(openapi::v2::document(&self.catalog)),
             ["openapi", "v3"] => self.openapi_index(),
             ["openapi", "v3", rest @ ..] => return openapi::document(&self.catalog, &rest.join("/")),
             [""] => self.root(),
@@ -96,7 +101,9 @@ impl Paths {
             let base = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
             paths.extend(versions.iter().map(|version| format!("{base}/{version}")));
         }
-        paths.extend(["/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
+        paths.extend(
+            ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned),
+        );
         json!({"paths": paths})
     }
 }

@@ -41,7 +41,7 @@ impl Origin {
     /// What the server refused, with places instead of field paths alone.
     pub fn explain(&self, error: &ApiError) -> anyhow::Error {
         if error.causes.is_empty() {
-            let field = quoted(&error.message).unwrap_or_default();
+            let field = field_of(&error.message).unwrap_or_default();
             return anyhow!("{}: {}", self.place(field), error.message);
         }
         let texts = error.causes.iter().map(|c| format!("{}: {}: {}", self.place(&c.field), c.field, c.message));
@@ -49,9 +49,9 @@ impl Origin {
     }
 }
 
-/// The first text in double quotes, such as the path in `unknown field "spec.x"`.
-fn quoted(message: &str) -> Option<&str> {
-    message.split('"').nth(1)
+/// The path in `strict decoding error: unknown field "spec.x"` and the like.
+fn field_of(message: &str) -> Option<&str> {
+    message.split_once("field \"")?.1.split('"').next()
 }
 
 /// Reads all manifests, in the order in which they should be applied.
