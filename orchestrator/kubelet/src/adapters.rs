@@ -4,7 +4,7 @@ use crate::machine::{Images, PodNetworks};
 use async_trait::async_trait;
 use runtime_base::{ByteStream, error::chain};
 use runtime_image::{Credential, ImageReference, ImageStore};
-use runtime_network::{DnsConfig, ServiceTables, Switch};
+use runtime_network::{DnsConfig, NodePortError, ServiceTables, Switch};
 use runtime_spec::{Image, NetError, PodNetwork, PodRef};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,6 +36,10 @@ impl PodNetworks for SwitchNetworks {
 
     fn set_tables(&self, tables: &ServiceTables) {
         self.0.set_tables(tables);
+    }
+
+    fn node_port_errors(&self) -> Vec<NodePortError> {
+        self.0.node_port_errors()
     }
 }
 

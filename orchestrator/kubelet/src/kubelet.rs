@@ -176,7 +176,6 @@ impl Kubelet {
         let pods = Informer::start(Api::<Pod>::all(client.clone()), own, &tasks);
         let services = Informer::start(Api::<Service>::all(client.clone()), Filter::default(), &tasks);
         let slices = Informer::start(Api::<EndpointSlice>::all(client.clone()), Filter::default(), &tasks);
-        services::follow(&services, &slices, machine.networks.clone(), &tasks);
         let recorder = Recorder::new(
             client.clone(),
             "kubelet",
@@ -185,6 +184,7 @@ impl Kubelet {
             config.rng.clone(),
             &tasks,
         );
+        services::follow(&services, &slices, machine.networks.clone(), recorder.clone(), &tasks);
         let shared = Arc::new_cyclic(|weak: &Weak<Shared>| Shared {
             facts: NodeFacts { host_ip: config.node_ip.to_string() },
             references: References::new(client.clone(), tasks.child(), waker(weak.clone())),

@@ -14,6 +14,9 @@ pub const FAILURE_BACKOFF: Backoff = Backoff::doubling(Duration::from_secs(10), 
 /// How long a failed pull shows as `ErrImagePull` before it shows as `ImagePullBackOff`.
 pub const PULL_ERROR_SHOWN: Duration = Duration::from_secs(3);
 
+/// Until a NodePort that another program holds is tried again.
+pub const NODE_PORT_RETRY: Duration = Duration::from_secs(10);
+
 /// Images that are pulled at once; stops a rollout from opening hundreds of connections.
 pub const PULLS_MAX: usize = 5;
 /// Containers that are made and started at once; stops a full node from starting all its

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use runtime_base::ByteStream;
-use runtime_network::{DnsConfig, ServiceTables};
+use runtime_network::{DnsConfig, NodePortError, ServiceTables};
 use runtime_spec::{Image, NetError, PodNetwork, PodRef};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +25,13 @@ pub trait PodNetworks: Send + Sync {
     /// Connects from the host to whoever listens on `port` in a Pod, on localhost too (port-forward).
     async fn dial_pod(&self, pod: &PodRef, port: u16) -> Result<ByteStream, NetError>;
 
-    /// Replaces the Service tables.
+    /// Replaces the Service tables; NodePorts that could not be opened are tried again.
     fn set_tables(&self, tables: &ServiceTables);
+
+    /// The NodePorts that cannot be served.
+    fn node_port_errors(&self) -> Vec<NodePortError> {
+        Vec::new()
+    }
 }
 
 /// Images on the node's disk and where they come from.

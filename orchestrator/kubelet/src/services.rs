@@ -1,12 +1,15 @@
 //! Service tables for the network, from Services and EndpointSlices.
 
+use crate::limits::NODE_PORT_RETRY;
 use crate::machine::PodNetworks;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
-use orchestrator_client::Informer;
+use orchestrator_client::recorder::reference;
+use orchestrator_client::{Informer, Recorder};
 use runtime_base::Tasks;
-use runtime_network::{Protocol, ServiceEntry, ServicePort, ServiceTables, Target};
-use std::collections::HashMap;
+use runtime_base::clock::within;
+use runtime_network::{NodePortError, Protocol, ServiceEntry, ServicePort, ServiceTables, Target};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +18,13 @@ use tokio::sync::Notify;
 /// The label that names a slice's Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// Keeps the tables of `networks` as the caches are, at each change.
+/// Keeps the tables of `networks` as the caches are, at each change. A NodePort that cannot be
+/// opened is an Event of its Service, and tried again until it can.
 pub fn follow(
     services: &Informer<Service>,
     slices: &Informer<EndpointSlice>,
     networks: Arc<dyn PodNetworks>,
+    recorder: Recorder,
     tasks: &Tasks,
 ) {
     let changed = Arc::new(Notify::new());
@@ -32,15 +37,54 @@ pub fn follow(
         services.synced().await;
         slices.synced().await;
         let mut last = None;
+        let mut told = BTreeMap::new();
         loop {
             let next = tables(&services.list(), &slices.list());
-            if last.as_ref() != Some(&next) {
+            if last.as_ref() != Some(&next) || !told.is_empty() {
                 networks.set_tables(&next);
                 last = Some(next);
+                told = tell(networks.node_port_errors(), &told, &services.list(), &recorder);
             }
-            changed.notified().await;
+            if told.is_empty() {
+                changed.notified().await;
+            } else {
+                // Nobody says when another program gives a port back.
+                let _ = within(NODE_PORT_RETRY, changed.notified()).await;
+            }
         }
     });
+}
+
+/// Records what is new among the NodePorts that failed, and those that work again; returns the
+/// failures by port.
+fn tell(
+    failed: Vec<NodePortError>,
+    told: &BTreeMap<u16, NodePortError>,
+    services: &[Arc<Service>],
+    recorder: &Recorder,
+) -> BTreeMap<u16, NodePortError> {
+    let failed: BTreeMap<u16, NodePortError> = failed.into_iter().map(|error| (error.port, error)).collect();
+    for (port, error) in failed.iter().filter(|(port, error)| told.get(port) != Some(error)) {
+        if let Some(service) = owner(*port, services) {
+            let message = format!("cannot listen on port {port}: {}", error.reason);
+            recorder.warning(&reference(service), "NodePortNotOpened", message);
+        }
+    }
+    for port in told.keys().filter(|port| !failed.contains_key(port)) {
+        if let Some(service) = owner(*port, services) {
+            recorder.normal(&reference(service), "NodePortOpened", format!("listening on port {port}"));
+        }
+    }
+    failed
+}
+
+/// The Service that a NodePort belongs to; the API server gives each port once.
+fn owner(port: u16, services: &[Arc<Service>]) -> Option<&Service> {
+    let has = |service: &Service| {
+        let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+        ports.iter().any(|one| one.node_port == Some(i32::from(port)))
+    };
+    services.iter().map(|service| &**service).find(|service| has(service))
 }
 
 /// The tables for these objects; pure.

@@ -61,7 +61,10 @@ impl LogReader {
             };
             file.seek(SeekFrom::Start(offset)).await?;
             loop {
+                // Looked at before the read: what was written until then is read below, so the end
+                // of a part that was not the current one by now is its very end.
                 let progress = self.progress.as_mut().map(|progress| *progress.borrow_and_update());
+                let current = progress.map_or_else(|| self.current(), |progress| progress.part);
                 let read = read_chunk(&mut file, &mut buffer).await?;
                 let text = filter.take(&mut buffer);
                 if !text.is_empty() && out.send(text.into()).await.is_err() {
@@ -73,8 +76,9 @@ impl LogReader {
                 if read > 0 {
                     continue;
                 }
-                // The end of this part, as it was when `progress` was looked at.
-                if let Some(next) = self.next_part(part) {
+                if current > part
+                    && let Some(next) = self.next_part(part)
+                {
                     (part, offset) = (next, 0);
                     continue 'parts;
                 }
