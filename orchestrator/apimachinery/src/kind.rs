@@ -178,6 +178,23 @@ impl Kind {
         if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// The URL of the kind's group version: `/api/v1` or `/apis/apps/v1`.
+    pub fn root_path(&self) -> String {
+        if self.group.is_empty() {
+            format!("/api/{}", self.version)
+        } else {
+            format!("/apis/{}/{}", self.group, self.version)
+        }
+    }
+
+    /// The URL of the kind's objects: of one namespace, or of all when `namespace` is empty.
+    pub fn collection_path(&self, namespace: &str) -> String {
+        match namespace {
+            "" => format!("{}/{}", self.root_path(), self.plural),
+            namespace => format!("{}/namespaces/{namespace}/{}", self.root_path(), self.plural),
+        }
+    }
+
     /// `deployments.apps`; `pods` for the core group. The name in error messages.
     pub fn group_resource(&self) -> String {
         if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }

@@ -7,7 +7,7 @@ use crate::server::ApiServer;
 use async_trait::async_trait;
 use http::Method;
 use http_body_util::BodyExt;
-use orchestrator_apimachinery::{ApiError, Scope, meta};
+use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -28,11 +28,7 @@ impl FrontDoor {
         let (group, version) = meta::split_api_version(api_version.unwrap_or(""));
         let known = self.0.caches().catalog().kind(group, version, kind.unwrap_or(""));
         let kind = known.ok_or_else(|| ApiError::internal(format!("{} is not served", object["kind"])))?;
-        let root = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
-        Ok(match kind.scope {
-            Scope::Cluster => format!("{root}/{version}/{}", kind.plural),
-            Scope::Namespaced => format!("{root}/{version}/namespaces/{}/{}", meta::namespace(object), kind.plural),
-        })
+        Ok(kind.collection_path(meta::namespace(object)))
     }
 
     async fn send(&self, method: Method, path: String, body: &Value) -> Result<Value, ApiError> {

@@ -29,8 +29,8 @@ struct Collector {
     queue: WorkQueue<String>,
     client: Client,
     informers: Vec<Informer<PartialObjectMeta<DynamicObject>>>,
-    /// The URL of an object's collection by apiVersion and kind.
-    kinds: HashMap<(String, String), (String, Scope, String)>,
+    /// Kinds by apiVersion and kind.
+    kinds: HashMap<(String, String), Arc<Kind>>,
 }
 
 fn followed(kind: &Kind) -> bool {
@@ -50,8 +50,7 @@ pub fn start(catalog: &Catalog, shared: &Client, client: Client, tasks: &Tasks) 
             Api::all_with(shared.clone(), &ApiResource::from_gvk_with_plural(&gvk, &kind.plural));
         let informer = Informer::start_metadata(api, Filter::default(), tasks);
         let (graph, queue, kind_name) = (graph.clone(), queue.clone(), (kind.api_version(), kind.kind.to_string()));
-        let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
-        kinds.insert(kind_name.clone(), (format!("{root}/{}", kind.version), kind.scope, kind.plural.to_string()));
+        kinds.insert(kind_name.clone(), kind.clone());
         informer.on_change(move |old, new| {
             let mut graph = graph.lock().unwrap_or_else(PoisonError::into_inner);
             let woken = match (old, new) {
@@ -96,11 +95,8 @@ impl Collector {
     }
 
     fn url(&self, node: &Node) -> Option<String> {
-        let (root, scope, plural) = self.kinds.get(&node.kind)?;
-        Some(match scope {
-            Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, node.name),
-            Scope::Cluster => format!("{root}/{plural}/{}", node.name),
-        })
+        let kind = self.kinds.get(&node.kind)?;
+        Some(format!("{}/{}", kind.collection_path(&node.namespace), node.name))
     }
 
     async fn send(&self, verb: How, path: String, body: Value) -> kube::Result<()> {
@@ -168,16 +164,17 @@ impl Collector {
     /// Asks the server whether an owner that the graph does not know is really gone, since a
     /// cache may be behind.
     async fn is_gone(&self, node: &Node, owner: &OwnerReference) -> kube::Result<bool> {
-        let Some((root, scope, plural)) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
+        let Some(kind) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
             // An owner of a kind that is not served proves nothing.
             return Ok(false);
         };
-        let url = match scope {
+        let namespace = match kind.scope {
             // A cluster-wide object cannot name the namespace of its owner: nothing can be proved.
             Scope::Namespaced if node.namespace.is_empty() => return Ok(false),
-            Scope::Namespaced => format!("{root}/namespaces/{}/{plural}/{}", node.namespace, owner.name),
-            Scope::Cluster => format!("{root}/{plural}/{}", owner.name),
+            Scope::Namespaced => node.namespace.as_str(),
+            Scope::Cluster => "",
         };
+        let url = format!("{}/{}", kind.collection_path(namespace), owner.name);
         let request = http::Request::get(&url).body(Vec::new()).map_err(kube::Error::HttpError)?;
         match self.client.request::<Value>(request).await {
             Ok(found) => Ok(found["metadata"]["uid"] != json!(owner.uid)),

@@ -177,16 +177,11 @@ fn set(conditions: &mut Vec<NamespaceCondition>, mut new: NamespaceCondition, no
     }
 }
 
-fn path(kind: &Kind, namespace: &str) -> String {
-    let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
-    format!("{root}/{}/namespaces/{namespace}/{}", kind.version, kind.plural)
-}
-
 async fn delete_all(client: &Client, kind: &Kind, namespace: &str) -> Result<(), ControllerError> {
     let write = Write {
         verb: How::Delete,
         resource: "",
-        path: path(kind, namespace),
+        path: kind.collection_path(namespace),
         body: json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}),
         object: Default::default(),
         tell: None,
@@ -198,7 +193,7 @@ async fn delete_all(client: &Client, kind: &Kind, namespace: &str) -> Result<(),
 }
 
 async fn list(client: &Client, kind: &Kind, namespace: &str) -> Result<Value, ControllerError> {
-    let what = path(kind, namespace);
+    let what = kind.collection_path(namespace);
     let request = http::Request::get(&what).body(Vec::new()).map_err(kube::Error::HttpError);
     let answer = match request {
         Ok(request) => client.request::<Value>(request).await,

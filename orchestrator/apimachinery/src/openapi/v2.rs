@@ -56,9 +56,8 @@ pub fn document(catalog: &Catalog) -> Bytes {
 }
 
 fn path(kind: &Kind) -> String {
-    let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
-    let namespace = if kind.scope == Scope::Namespaced { "namespaces/{namespace}/" } else { "" };
-    format!("{root}/{}/{namespace}{}/{{name}}", kind.version, kind.plural)
+    let namespace = if kind.scope == Scope::Namespaced { "{namespace}" } else { "" };
+    format!("{}/{{name}}", kind.collection_path(namespace))
 }
 
 /// The Operation of PATCH, with its parameters and its kind.
