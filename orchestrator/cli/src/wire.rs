@@ -240,9 +240,13 @@ fn open_switch(
             }
         });
     });
-    let service = SocketAddr::from((API_SERVICE_IP, 443));
-    switch.set_api_acceptor(vec![service, (GATEWAY, api.address.port()).into()], accept);
+    switch.set_api_acceptor(api_addresses(api).to_vec(), accept);
     Ok(switch)
+}
+
+/// Where Pods reach the API.
+fn api_addresses(api: &Api) -> [SocketAddr; 2] {
+    [(API_SERVICE_IP, 443).into(), (GATEWAY, api.address.port()).into()]
 }
 
 fn open_wasm(data_dir: &Path, clock: &Clock, rng: &Rng) -> anyhow::Result<Arc<WasmBackend>> {
@@ -266,12 +270,15 @@ fn start_kubelet(
     (clock, rng): (&Clock, &Rng),
     tasks: &Tasks,
 ) -> anyhow::Result<Arc<Kubelet>> {
+    let trusted = |address| (address, vec![api.pki.ca_der().clone()]);
+    let private_roots = api_addresses(api).into_iter().map(trusted).collect();
+    let outbound = OutboundConfig { private_roots, ..OutboundConfig::default() };
     let images = ImageStore::open(ImageStoreConfig::new(image::directory(&config.data_dir)))?;
     let machine = Machine {
         backends: vec![wasm.clone()],
         networks: Arc::new(SwitchNetworks(switch.clone())),
         images: Arc::new(StoredImages(images)),
-        outbound: Arc::new(Outbound::new(OutboundConfig::default(), clock.clone(), tasks.clone())),
+        outbound: Arc::new(Outbound::new(outbound, clock.clone(), tasks.clone())),
     };
     let kubelet_config = KubeletConfig {
         node_name: node_name.to_owned(),

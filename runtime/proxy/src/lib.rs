@@ -15,4 +15,4 @@ mod tls;
 
 pub use outbound::{Outbound, OutboundConfig};
 pub use server::{HttpServer, ServeConfig};
-pub use tls::Roots;
+pub use tls::{PrivateRoots, Roots};

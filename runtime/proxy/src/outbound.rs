@@ -4,7 +4,7 @@ use crate::limits::{
     ADDRESSES_TRIED_MAX, CONNECT_TIME_MAX, FIRST_BYTE_TIME_MAX, HEAD_BYTES_MAX, HEADERS_MAX, IDLE_TIME_MAX,
 };
 use crate::pool::{Key, Pool};
-use crate::tls::{Roots, Tls};
+use crate::tls::{PrivateRoots, Roots, Tls};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme};
@@ -36,6 +36,8 @@ pub struct OutboundConfig {
     pub idle_timeout: Duration,
     /// Whom https trusts.
     pub roots: Roots,
+    /// Addresses where https trusts others instead: the cluster's own servers.
+    pub private_roots: PrivateRoots,
 }
 
 impl Default for OutboundConfig {
@@ -45,6 +47,7 @@ impl Default for OutboundConfig {
             first_byte_timeout: FIRST_BYTE_TIME_MAX,
             idle_timeout: IDLE_TIME_MAX,
             roots: Roots::System,
+            private_roots: PrivateRoots::new(),
         }
     }
 }
@@ -77,7 +80,7 @@ impl Outbound {
     /// Connections belong to `tasks` and end with it.
     pub fn new(config: OutboundConfig, clock: Clock, tasks: Tasks) -> Self {
         let pool = Pool::new(config.idle_timeout, clock, tasks.clone());
-        Outbound { tls: Tls::new(config.roots.clone()), config, tasks, pool }
+        Outbound { tls: Tls::new(config.roots.clone(), config.private_roots.clone()), config, tasks, pool }
     }
 
     async fn connect(
@@ -85,9 +88,9 @@ impl Outbound {
         network: &Arc<dyn PodNetwork>,
         to: &Destination,
     ) -> Result<SendRequest<HttpBody>, HttpError> {
-        let mut stream = open(network, to).await?;
+        let (mut stream, address) = open(network, to).await?;
         if to.https {
-            stream = self.tls.connect(&to.host, stream).await?;
+            stream = self.tls.connect(&to.host, address, stream).await?;
         }
         let mut builder = http1::Builder::new();
         builder.max_headers(HEADERS_MAX).max_header_size(HEAD_BYTES_MAX).max_buf_size(HEAD_BYTES_MAX + 8 * 1024);
@@ -150,12 +153,15 @@ impl HttpOutbound for Outbound {
 }
 
 /// Connects to the first address of the host that answers.
-async fn open(network: &Arc<dyn PodNetwork>, to: &Destination) -> Result<ByteStream, HttpError> {
+async fn open(network: &Arc<dyn PodNetwork>, to: &Destination) -> Result<(ByteStream, SocketAddr), HttpError> {
     let addresses = network.resolve(&to.host).await.map_err(|error| refusal(error, &to.authority))?;
     let mut last = HttpError::NameUnresolvable(to.host.clone());
     for ip in addresses.into_iter().take(ADDRESSES_TRIED_MAX) {
-        match network.connect(None, SocketAddr::new(ip, to.port)).await {
-            Ok(connection) => return Ok(Box::new(PipeStream::new(connection.reader, connection.writer))),
+        let address = SocketAddr::new(ip, to.port);
+        match network.connect(None, address).await {
+            Ok(connection) => {
+                return Ok((Box::new(PipeStream::new(connection.reader, connection.writer)), address));
+            }
             Err(error) => last = refusal(error, &to.authority),
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixture::{Fixture, Program, at, empty, full};
+use crate::fixture::{Fixture, Program, at, empty, full, on};
 use crate::limits::IDLE_PER_HOST_MAX;
 use runtime_spec::TcpListener;
 use rustls::ServerConfig;
@@ -182,11 +182,19 @@ async fn https_trusts_its_roots_only() {
             stream.flush().await.unwrap();
         }
     });
-    let trusting = f.outbound(OutboundConfig { roots: Roots::Given(vec![certificate]), ..OutboundConfig::default() });
+    let trusting =
+        f.outbound(OutboundConfig { roots: Roots::Given(vec![certificate.clone()]), ..OutboundConfig::default() });
     assert_eq!(f.send(&trusting, "GET", "https://web/", empty()).await, Ok((200, "secret".to_owned())));
     // The certificate is for another name.
     let other = f.send(&trusting, "GET", "https://web.default/", empty()).await;
     assert!(matches!(other, Err(HttpError::Tls(_))), "{other:?}");
+    let there = SocketAddr::new("10.96.0.5".parse().unwrap(), 443);
+    for (address, trusted) in [(there, true), (on(&f.server, 443), false)] {
+        let private_roots = PrivateRoots::from([(address, vec![certificate.clone()])]);
+        let own = f.outbound(OutboundConfig { private_roots, ..OutboundConfig::default() });
+        let answer = f.send(&own, "GET", "https://web/", empty()).await;
+        assert_eq!(answer.is_ok(), trusted, "trusted at {address} only: {answer:?}");
+    }
     let wary = f.outbound(OutboundConfig { roots: Roots::Given(Vec::new()), ..OutboundConfig::default() });
     let unknown = f.send(&wary, "GET", "https://web/", empty()).await;
     assert!(matches!(unknown, Err(HttpError::Tls(_))), "{unknown:?}");
