@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::{debug, warn};
 
 /// How loud an event is.
@@ -81,9 +82,14 @@ impl Recorder {
                 text(&about.field_path),
             ),
         };
-        if self.sender.try_send((note, about.clone(), self.clock.now())).is_err() {
-            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            warn!(dropped, reason, "event dropped, too many wait");
+        match self.sender.try_send((note, about.clone(), self.clock.now())) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                warn!(dropped, reason, "event dropped, too many wait");
+            }
+            // The process ends.
+            Err(TrySendError::Closed(_)) => debug!(reason, "event dropped, its writer has ended"),
         }
     }
 
