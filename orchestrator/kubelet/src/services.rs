@@ -4,7 +4,7 @@ use crate::limits::NODE_PORT_RETRY;
 use crate::machine::PodNetworks;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
-use orchestrator_client::recorder::reference;
+use orchestrator_client::recorder::{EventType, reference};
 use orchestrator_client::{Informer, Recorder};
 use runtime_base::Tasks;
 use runtime_base::clock::within;
@@ -55,27 +55,31 @@ pub fn follow(
     });
 }
 
-/// Records what is new among the NodePorts that failed, and those that work again; returns the
-/// failures by port.
+/// Records what is new among the NodePorts that failed; returns the failures by port.
 fn tell(
     failed: Vec<NodePortError>,
     told: &BTreeMap<u16, NodePortError>,
     services: &[Arc<Service>],
     recorder: &Recorder,
 ) -> BTreeMap<u16, NodePortError> {
-    let failed: BTreeMap<u16, NodePortError> = failed.into_iter().map(|error| (error.port, error)).collect();
-    for (port, error) in failed.iter().filter(|(port, error)| told.get(port) != Some(error)) {
-        if let Some(service) = owner(*port, services) {
-            let message = format!("cannot listen on port {port}: {}", error.reason);
-            recorder.warning(&reference(service), "NodePortNotOpened", message);
+    for (port, kind, reason, message) in news(&failed, told) {
+        if let Some(service) = owner(port, services) {
+            recorder.event(&reference(service), kind, reason, message);
         }
     }
-    for port in told.keys().filter(|port| !failed.contains_key(port)) {
-        if let Some(service) = owner(*port, services) {
-            recorder.normal(&reference(service), "NodePortOpened", format!("listening on port {port}"));
-        }
-    }
-    failed
+    failed.into_iter().map(|error| (error.port, error)).collect()
+}
+
+/// Port, type, reason and message of the Events that make `failed` of what was `told`.
+fn news(failed: &[NodePortError], told: &BTreeMap<u16, NodePortError>) -> Vec<(u16, EventType, &'static str, String)> {
+    let new = failed.iter().filter(|error| told.get(&error.port) != Some(error)).map(
+        |NodePortError { port, reason, .. }| {
+            (*port, EventType::Warning, "NodePortNotOpened", format!("cannot listen on port {port}: {reason}"))
+        },
+    );
+    let over = told.keys().filter(|port| failed.iter().all(|error| error.port != **port));
+    let over = over.map(|port| (*port, EventType::Normal, "NodePortOpened", format!("listening on port {port}")));
+    new.chain(over).collect()
 }
 
 /// The Service that a NodePort belongs to; the API server gives each port once.

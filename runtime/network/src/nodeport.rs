@@ -53,7 +53,7 @@ impl NodePorts {
             }
             wanted
         });
-        self.errors.clear();
+        let before = std::mem::take(&mut self.errors);
         for (port, entry) in index.node_ports() {
             if self.open.contains_key(&port) {
                 continue;
@@ -68,9 +68,12 @@ impl NodePorts {
                     info!(port, service = %entry.key, "opened NodePort");
                 }
                 Err(error) => {
-                    warn!(port, service = %entry.key, %error, "cannot open NodePort");
-                    let service = entry.key.to_string();
-                    self.errors.insert(port, NodePortError { port, service, reason: error.to_string() });
+                    let failure = NodePortError { port, service: entry.key.to_string(), reason: error.to_string() };
+                    // It is tried again and again, and said once.
+                    if before.get(&port) != Some(&failure) {
+                        warn!(port, service = %entry.key, %error, "cannot open NodePort");
+                    }
+                    self.errors.insert(port, failure);
                 }
             }
         }

@@ -58,3 +58,26 @@ fn headless_and_external_services_have_no_cluster_address() {
     assert_eq!(sticky.session_affinity, Some(Duration::from_secs(10_800)));
     assert_eq!(sticky.cluster_ips.len(), 1);
 }
+
+#[test]
+fn a_node_port_that_fails_is_its_services_event_once() {
+    let port = json!([{"port": 80, "nodePort": 30080}]);
+    let services = [service("other", json!({})), service("web", json!({"ports": port}))];
+    let failed = |reason: &str| NodePortError { port: 30080, service: "ns/web:80".into(), reason: reason.into() };
+    let none = BTreeMap::new();
+    let taken = BTreeMap::from([(30080, failed("taken"))]);
+    let cases = [
+        (vec![failed("taken")], &none, Some((EventType::Warning, "cannot listen on port 30080: taken"))),
+        (vec![failed("taken")], &taken, None),
+        (vec![failed("denied")], &taken, Some((EventType::Warning, "cannot listen on port 30080: denied"))),
+        (vec![], &taken, Some((EventType::Normal, "listening on port 30080"))),
+        (vec![], &none, None),
+    ];
+    for (failed, told, expected) in cases {
+        let news = news(&failed, told);
+        let said: Vec<_> = news.iter().map(|(_, kind, _, message)| (*kind, message.as_str())).collect();
+        assert_eq!(said, Vec::from_iter(expected));
+    }
+    assert_eq!(owner(30080, &services).and_then(|service| service.metadata.name.as_deref()), Some("web"));
+    assert!(owner(80, &services).is_none());
+}
