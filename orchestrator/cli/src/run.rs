@@ -9,8 +9,9 @@ mod view;
 use crate::args::RunArgs;
 use crate::wire::{Cluster, ClusterConfig};
 use crate::{paths, server};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use orchestrator_apimachinery::Catalog;
+use runtime_base::clock;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,11 +20,16 @@ use view::View;
 
 /// How long deleted Pods may take to end before the cluster stops anyway.
 const ENDING_MAX: Duration = Duration::from_secs(10);
+/// How long what ended Pods have written may take to be shown.
+const LOGS_MAX: Duration = Duration::from_secs(10);
 
 /// Runs manifests.
 pub fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::builtin();
     let items = manifest::load(&args.files, &catalog)?;
+    if args.exit_when_done && !items.iter().any(manifest::Item::is_job) {
+        bail!("no Job in the manifests, and --exit-when-done waits for Jobs");
+    }
     let (dir, throw_away) = match &args.data_dir {
         Some(dir) => (paths::data_dir(Some(dir.clone()))?, false),
         None => (throw_away_dir()?, true),
@@ -54,17 +60,26 @@ async fn run(config: ClusterConfig, items: Vec<manifest::Item>, args: &RunArgs) 
         let applied = apply::all(&cluster.admin, &items, &view).await?;
         view::follow_pods(&cluster.admin, view.clone(), &cluster.tasks);
         view::follow_services(&cluster.admin, view.clone(), &cluster.node_ip, &cluster.tasks);
-        if !args.no_logs {
-            logs::follow(&cluster.admin, view.clone(), &cluster.tasks);
+        let logs = (!args.no_logs).then(|| logs::Logs::follow(&cluster.admin, view.clone(), &cluster.tasks));
+        anyhow::Ok((applied, logs))
+    };
+    let done = async |applied: &[apply::Applied], logs: Option<&logs::Logs>| {
+        if !args.exit_when_done {
+            return std::future::pending().await;
         }
-        anyhow::Ok(applied)
+        let jobs = applied.iter().filter_map(|object| object.job.clone()).collect();
+        let code = outcome::wait(&cluster.admin, jobs, &cluster.tasks).await;
+        if let Some(logs) = logs {
+            clock::within(LOGS_MAX, logs.shown(&cluster.admin)).await;
+        }
+        code
     };
     let outcome = tokio::select! {
         () = &mut interrupted => Ok(None),
         applied = work => match applied {
-            Ok(applied) => tokio::select! {
+            Ok((applied, logs)) => tokio::select! {
                 () = &mut interrupted => Ok(Some((applied, ExitCode::SUCCESS))),
-                code = outcome::wait(&cluster.admin, args.exit_when_done, &cluster.tasks) => Ok(Some((applied, code))),
+                code = done(&applied, logs.as_ref()) => Ok(Some((applied, code))),
             },
             Err(error) => Err(error),
         },
@@ -73,7 +88,11 @@ async fn run(config: ClusterConfig, items: Vec<manifest::Item>, args: &RunArgs) 
         Ok(Some((applied, code))) => {
             view.line("stopping");
             if !args.exit_when_done || args.data_dir.is_some() {
-                apply::delete(&cluster.admin, &applied, ENDING_MAX).await;
+                // Who interrupts again does not want to wait.
+                tokio::select! {
+                    () = server::stop_signal() => {}
+                    () = apply::delete(&cluster.admin, &applied, ENDING_MAX) => {}
+                }
             }
             Ok(code)
         }

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct Applied {
     path: String,
     name: String,
+    /// `(namespace, name)` of a Job.
+    pub job: Option<(String, String)>,
 }
 
 fn collection(item: &Item) -> String {
@@ -22,11 +24,12 @@ fn collection(item: &Item) -> String {
     let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
     match kind.scope {
         Scope::Cluster => format!("{root}/{}/{}", kind.version, kind.plural),
-        Scope::Namespaced => {
-            let namespace = Some(meta::namespace(&item.object)).filter(|namespace| !namespace.is_empty());
-            format!("{root}/{}/namespaces/{}/{}", kind.version, namespace.unwrap_or("default"), kind.plural)
-        }
+        Scope::Namespaced => format!("{root}/{}/namespaces/{}/{}", kind.version, namespace(item), kind.plural),
     }
+}
+
+fn namespace(item: &Item) -> &str {
+    Some(meta::namespace(&item.object)).filter(|namespace| !namespace.is_empty()).unwrap_or("default")
 }
 
 async fn send(client: &Client, method: Method, path: &str, type_: &str, body: &Value) -> kube::Result<Value> {
@@ -51,9 +54,10 @@ pub async fn all(client: &Client, items: &[Item], view: &View) -> anyhow::Result
     for item in items {
         let (path, verb) = put(client, item, "").await?;
         let name = path.rsplit('/').next().unwrap_or("").to_owned();
+        let job = item.is_job().then(|| (namespace(item).to_owned(), name.clone()));
         let name = format!("{}/{name}", item.kind.group_resource().to_lowercase());
         view.line(&format!("{name} {verb}"));
-        applied.push(Applied { path, name });
+        applied.push(Applied { path, name, job });
     }
     Ok(applied)
 }

@@ -20,6 +20,13 @@ pub struct Item {
     pub origin: Origin,
 }
 
+impl Item {
+    /// Whether it is something that ends.
+    pub fn is_job(&self) -> bool {
+        self.kind.group == "batch" && self.kind.kind == "Job"
+    }
+}
+
 /// Where an object was read.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -150,6 +157,11 @@ fn kind_of(object: &Value, origin: &Origin, catalog: &Catalog) -> anyhow::Result
     };
     let Some(kind) = object["kind"].as_str() else { bail!("{}: kind: Required value", origin.place("")) };
     let has_name = object["metadata"]["name"].is_string() || object["metadata"]["generateName"].is_string();
+    let given = object["metadata"].get("name").filter(|name| !name.is_null() && !name.is_string());
+    if let Some(given) = given {
+        // YAML takes `n`, `yes` and `1` for something else.
+        bail!("{}: metadata.name: expected string, got {given}; put it in quotes", origin.place("metadata.name"));
+    }
     if !has_name {
         bail!("{}: metadata.name: Required value: name or generateName is required", origin.place("metadata"));
     }
@@ -177,8 +189,9 @@ fn resolve_images(value: &mut Value, folder: &Path) {
         Value::Object(fields) => {
             for (name, field) in fields {
                 if matches!(name.as_str(), "containers" | "initContainers" | "ephemeralContainers") {
-                    for container in field.as_array_mut().into_iter().flatten() {
-                        resolve_image(&mut container["image"], folder);
+                    let containers = field.as_array_mut().into_iter().flatten();
+                    for image in containers.filter_map(|container| container.get_mut("image")) {
+                        resolve_image(image, folder);
                     }
                 } else {
                     resolve_images(field, folder);

@@ -2,25 +2,24 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use orchestrator_client::Informer;
 use orchestrator_client::informer::Filter;
 use runtime_base::Tasks;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-/// Waits until every Job has ended, and returns the exit code of the first that failed; waits
-/// for ever when `exit_when_done` is false.
-pub async fn wait(client: &Client, exit_when_done: bool, tasks: &Tasks) -> ExitCode {
-    if !exit_when_done {
-        return std::future::pending().await;
-    }
+/// Waits until the Jobs of these namespaces and names have ended, and returns the exit code of
+/// the first that failed.
+pub async fn wait(client: &Client, wanted: BTreeSet<(String, String)>, tasks: &Tasks) -> ExitCode {
     let jobs: Informer<Job> = Informer::start(Api::all(client.clone()), Filter::default(), tasks);
     let pods: Informer<Pod> = Informer::start(Api::all(client.clone()), Filter::default(), tasks);
     let changes = jobs.subscribe();
     jobs.synced().await;
     pods.synced().await;
     loop {
-        let all = jobs.list();
+        let mut all = jobs.list();
+        all.retain(|job| wanted.contains(&(job.namespace().unwrap_or_default(), job.name_any())));
         if all.iter().all(|job| ended(job, "Complete") || ended(job, "Failed")) {
             let failed = all.iter().find(|job| ended(job, "Failed"));
             return failed.map_or(ExitCode::SUCCESS, |job| ExitCode::from(exit_code(job, &pods)));

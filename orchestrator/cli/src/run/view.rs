@@ -112,9 +112,10 @@ fn row_text(name: &str, cells: &[Value]) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    let restarts = match cell(3).as_str() {
-        "0" | "" => String::new(),
-        more => format!("  {more} restarts"),
+    let restarts = match cell(3).split_whitespace().next() {
+        Some("0") | None => String::new(),
+        Some("1") => "  1 restart".to_owned(),
+        Some(more) => format!("  {more} restarts"),
     };
     format!("pod {name}  {} ready  {}{restarts}", cell(1), cell(2))
 }

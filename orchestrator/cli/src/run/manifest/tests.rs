@@ -17,6 +17,7 @@ fn errors_name_file_document_and_line() {
     fails("apiVersion: apps/v1\nkind: Deploiment\nmetadata:\n  name: b\n", "did you mean \"apps/v1 Deployment\"?");
     fails("kind: Pod\nmetadata:\n  name: b\n", "apiVersion: Required value");
     fails("apiVersion: v1\nkind: Pod\n", "metadata.name: Required value");
+    fails("apiVersion: v1\nkind: Pod\nmetadata:\n  name: n\n", "line 4: metadata.name: expected string, got false");
     fails("apiVersion: v1\nkind: Pod\nkind: Pod\n", "m.yaml, document 1, line");
 }
 
@@ -25,7 +26,7 @@ fn namespaces_come_first_and_images_are_relative_to_the_manifest() {
     let dir = tempfile::tempdir().unwrap();
     let pod =
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - name: c\n    image: ./app.wasm\n";
-    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: n\n";
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: space\n";
     fs::write(dir.path().join("a.yaml"), pod).unwrap();
     fs::write(dir.path().join("b.yml"), namespace).unwrap();
     fs::write(dir.path().join("app.wasm"), "").unwrap();
@@ -35,4 +36,20 @@ fn namespaces_come_first_and_images_are_relative_to_the_manifest() {
     let image = items[1].object["spec"]["containers"][0]["image"].as_str().unwrap();
     let whole = fs::canonicalize(dir.path()).unwrap();
     assert_eq!(image, format!("file://{}/app.wasm", whole.display()));
+}
+
+#[test]
+fn what_is_no_container_is_left_for_the_server_to_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("m.yaml");
+    let start = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers: ";
+    for (containers, expected) in [
+        ("[7, null]", serde_json::json!([7, null])),
+        ("7", serde_json::json!(7)),
+        ("[{name: x}, {image: 3}]", serde_json::json!([{"name": "x"}, {"image": 3}])),
+    ] {
+        fs::write(&file, format!("{start}{containers}\n")).unwrap();
+        let items = load(std::slice::from_ref(&file), &Catalog::builtin()).unwrap();
+        assert_eq!(items[0].object["spec"]["containers"], expected);
+    }
 }
