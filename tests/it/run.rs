@@ -30,6 +30,43 @@ fn a_job_that_succeeds_shows_its_log_and_ends() {
 }
 
 #[test]
+fn a_client_finds_its_server_by_name() {
+    let output = run(&["--exit-when-done", &example("echo")]);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("3: Hello over TCP"), "{text}");
+}
+
+/// Runs an example until its output holds all of `expected`, then stops it.
+#[track_caller]
+fn shows(name: &str, expected: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(programs::coracle());
+    command.arg("run").arg(example(name)).env("TMPDIR", dir.path());
+    let mut process = Process::start("coracle run", command, &dir.path().join("run.log"));
+    wait_for(name, Duration::from_secs(90), || {
+        let printed = process.printed();
+        let missing: Vec<_> = expected.iter().filter(|part| !printed.contains(**part)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} in {printed}")) }
+    });
+    process.signal("INT");
+    assert!(process.wait(Duration::from_secs(30)).success(), "{}", process.printed());
+}
+
+#[test]
+fn neighbours_in_a_pod_talk_over_localhost() {
+    shows("two-containers.yaml", &["2/2 ready  Running", "2: Hello next door"]);
+}
+
+#[test]
+fn the_stress_examples_show_what_they_are_for() {
+    shows(
+        "stress",
+        &["OOMKilled", "CrashLoopBackOff", "pod default/idle  1/1 ready  Running", "[cpu/cpu]", "[log/log]"],
+    );
+}
+
+#[test]
 fn it_prints_urls_and_stops_at_ctrl_c() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(programs::coracle());
