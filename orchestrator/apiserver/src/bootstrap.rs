@@ -62,13 +62,25 @@ pub fn objects(config: &BootstrapConfig) -> Vec<Value> {
 
 /// Makes and repairs them; returns how many were written. A second call writes none.
 pub async fn reconcile(writer: &dyn ObjectWriter, config: &BootstrapConfig) -> Result<usize, ApiError> {
+    write_all(writer, objects(config)).await
+}
+
+/// Those that are made again while the server runs when somebody deletes them, as upstream:
+/// namespaces, and what the API is reached by.
+pub fn kept(config: &BootstrapConfig) -> Vec<Value> {
+    let mut objects = objects(config);
+    objects.retain(|object| ["Namespace", "Service", "EndpointSlice"].iter().any(|kind| object["kind"] == *kind));
+    objects
+}
+
+/// Makes and repairs these objects; returns how many were written.
+pub async fn write_all(writer: &dyn ObjectWriter, objects: Vec<Value>) -> Result<usize, ApiError> {
     let mut written = 0;
     // What lives in a namespace comes after it; all else shares the store's commits.
-    let (first, rest): (Vec<Value>, Vec<Value>) =
-        objects(config).into_iter().partition(|object| object["kind"] == "Namespace");
+    let (first, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| object["kind"] == "Namespace");
     for wave in [first, rest] {
         let mut results =
-            stream::iter(&wave).map(|wanted| reconcile_one(writer, wanted)).buffer_unordered(WRITES_IN_FLIGHT_MAX);
+            stream::iter(wave).map(|wanted| reconcile_one(writer, wanted)).buffer_unordered(WRITES_IN_FLIGHT_MAX);
         while let Some(changed) = results.next().await {
             written += usize::from(changed?);
         }
@@ -76,17 +88,17 @@ pub async fn reconcile(writer: &dyn ObjectWriter, config: &BootstrapConfig) -> R
     Ok(written)
 }
 
-async fn reconcile_one(writer: &dyn ObjectWriter, wanted: &Value) -> Result<bool, ApiError> {
+async fn reconcile_one(writer: &dyn ObjectWriter, wanted: Value) -> Result<bool, ApiError> {
     for tried in 0.. {
-        let existing = writer.read(wanted).await?;
-        let Some(next) = merge::merge(existing.as_ref(), wanted) else { return Ok(false) };
+        let existing = writer.read(&wanted).await?;
+        let Some(next) = merge::merge(existing.as_ref(), &wanted) else { return Ok(false) };
         match writer.write(next).await {
             Ok(()) => break,
             Err(error) if error.code == 409 && tried < CONFLICTS_MAX => {}
             Err(error) => return Err(error),
         }
     }
-    tracing::debug!(kind = %wanted["kind"], name = meta::name(wanted), "wrote a bootstrap object");
+    tracing::debug!(kind = %wanted["kind"], name = meta::name(&wanted), "wrote a bootstrap object");
     Ok(true)
 }
 

@@ -22,6 +22,9 @@ pub const READS_IN_FLIGHT_MAX: usize = 400;
 pub const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a request without a stream may take (upstream's 60 s).
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long after a failure the objects that every cluster has are tried again; stops a loop
+/// while the store cannot write.
+pub const KEEP_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Objects of one list page, whatever the client asks for.
 pub const PAGE_MAX: usize = 10_000;
 /// Bytes of one stored object; the store and every watcher carry it whole (upstream's 1.5 MB).

@@ -17,7 +17,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub fn count(&self, what: &Attributes, code: u16) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (what.verb.clone(), what.resource.clone(), code);
+        let key = (method(&what.verb), what.resource.clone(), code);
         if requests.len() < SERIES_MAX || requests.contains_key(&key) {
             *requests.entry(key).or_default() += 1;
         }
@@ -35,5 +35,14 @@ impl Metrics {
         let _ = writeln!(text, "# TYPE coracle_store_revision gauge\ncoracle_store_revision {revision}");
         let _ = writeln!(text, "# TYPE coracle_watch_cache_revision gauge\ncoracle_watch_cache_revision {progress}");
         text
+    }
+}
+
+/// A verb as upstream's metrics spell it.
+fn method(verb: &str) -> String {
+    match verb {
+        "create" => "POST".to_owned(),
+        "update" => "PUT".to_owned(),
+        verb => verb.to_uppercase(),
     }
 }

@@ -192,13 +192,16 @@ pub fn attributes(method: &Method, path: &str, route: &Route, query: &Query) -> 
         let selector = FieldSelector::parse(&field_selector).unwrap_or_default();
         name = selector.exact("metadata.name").unwrap_or_default().to_owned();
     }
+    // A Namespace lies in itself: a RoleBinding in it may allow to read it, as upstream.
+    let itself = target.group.is_empty() && target.plural == "namespaces";
+    let namespace = if itself { target.name.clone() } else { target.namespace.clone() };
     Attributes {
         verb: verb.to_owned(),
         group: target.group.clone(),
         version: target.version.clone(),
         resource: target.plural.clone(),
         subresource: target.subresource.clone(),
-        namespace: target.namespace.clone(),
+        namespace,
         name,
         path: path.to_owned(),
         field_selector,

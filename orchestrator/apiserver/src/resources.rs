@@ -55,6 +55,10 @@ async fn serve_verb(
     request: Request,
 ) -> Result<Response, ApiError> {
     let catalog = server.registry.caches.catalog();
+    if what.verb == "list" && (&*target.group, &*target.plural) == ("apiextensions.k8s.io", "customresourcedefinitions")
+    {
+        return Ok(no_custom_resources(server.registry.store.revision()));
+    }
     let kind = catalog.resource(&target.group, &target.version, &target.plural).ok_or_else(ApiError::no_such_path)?;
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let shape = match (&*target.subresource, negotiate(accept)) {
@@ -90,6 +94,18 @@ async fn serve_verb(
         "deletecollection" => asked.delete_collection(request).boxed().await,
         _ => Err(ApiError::method_not_allowed()),
     }
+}
+
+/// Before kubectl says that a kind is unknown it looks whether a CustomResourceDefinition makes it
+/// known; there are none yet, and 404 would hide what it was asked about.
+fn no_custom_resources(revision: u64) -> Response {
+    respond::json(
+        200,
+        &json!({
+            "kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1",
+            "metadata": {"resourceVersion": revision.to_string()}, "items": [],
+        }),
+    )
 }
 
 /// A request's body with its media type; refused when too large, if possible before it is read.

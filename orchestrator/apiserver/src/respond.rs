@@ -2,8 +2,9 @@
 
 use crate::body::{Response, full};
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use hyper::body::Body as _;
 use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
 
@@ -48,6 +49,15 @@ pub(crate) fn warn(headers: &mut HeaderMap, warnings: &[String]) {
             headers.append(WARNING, value);
         }
     }
+}
+
+/// Leaves of an answer its head, as HEAD asks: over HTTP/2 clients take a body for a broken stream.
+pub(crate) fn without_body(mut response: Response) -> Response {
+    if let Some(size) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+    }
+    *response.body_mut() = full(Bytes::new());
+    response
 }
 
 /// The JSON of a list around the JSON of its items.

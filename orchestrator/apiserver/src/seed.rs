@@ -3,32 +3,75 @@
 use crate::body::full;
 use crate::bootstrap::{self, BootstrapConfig, ObjectWriter};
 use crate::identity::Identity;
+use crate::limits;
+use crate::registry::ObjectReader;
 use crate::server::ApiServer;
 use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::select_all;
 use http::Method;
 use http_body_util::BodyExt;
-use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_apimachinery::{ApiError, Kind, meta};
+use runtime_base::clock::sleep;
 use serde_json::Value;
 use std::sync::Arc;
+use tracing::{info, warn};
 
 /// Writes as `system:apiserver`, the server's own identity (a member of `system:masters`).
 struct FrontDoor(Arc<ApiServer>);
 
 impl ApiServer {
-    /// Makes and repairs the objects that every cluster has; returns how many were written.
+    /// Makes and repairs the objects that every cluster has; returns how many were written. From
+    /// then on those that the API is reached by are made again when somebody deletes them.
     pub async fn bootstrap(self: &Arc<Self>, config: &BootstrapConfig) -> Result<usize, ApiError> {
-        bootstrap::reconcile(&FrontDoor(self.clone()), config).await
+        let written = bootstrap::reconcile(&FrontDoor(self.clone()), config).await?;
+        let (door, config) = (FrontDoor(self.clone()), config.clone());
+        self.tasks.spawn("bootstrap objects", keep(door, config));
+        Ok(written)
+    }
+}
+
+/// Makes kept objects again that somebody deleted.
+async fn keep(door: FrontDoor, config: BootstrapConfig) {
+    let caches = door.0.caches();
+    let kinds = [("", "namespaces"), ("", "services"), ("discovery.k8s.io", "endpointslices")];
+    let mut changes = kinds.map(|(group, plural)| caches.changes(group, plural));
+    let is_missing = |object: &Value| {
+        let Ok(kind) = door.kind(object) else { return false };
+        caches.get(&kind.group, &kind.plural, meta::namespace(object), meta::name(object)).is_none()
+    };
+    loop {
+        changes.iter_mut().for_each(|kind| drop(kind.borrow_and_update()));
+        let mut missing = bootstrap::kept(&config);
+        missing.retain(&is_missing);
+        if !missing.is_empty() {
+            match bootstrap::write_all(&door, missing).await {
+                Ok(written) => info!(written, "made objects again that every cluster has"),
+                Err(error) => {
+                    warn!(error = error.message, "cannot make an object that every cluster has, will try again");
+                    sleep(limits::KEEP_RETRY_DELAY).await;
+                    continue;
+                }
+            }
+        }
+        // A sender that is gone means that the server ends.
+        if select_all(changes.iter_mut().map(|kind| kind.changed().boxed())).await.0.is_err() {
+            return;
+        }
     }
 }
 
 impl FrontDoor {
-    /// The URL of the object's collection.
-    fn collection(&self, object: &Value) -> Result<String, ApiError> {
+    fn kind(&self, object: &Value) -> Result<&Arc<Kind>, ApiError> {
         let (api_version, kind) = (object["apiVersion"].as_str(), object["kind"].as_str());
         let (group, version) = meta::split_api_version(api_version.unwrap_or(""));
         let known = self.0.caches().catalog().kind(group, version, kind.unwrap_or(""));
-        let kind = known.ok_or_else(|| ApiError::internal(format!("{} is not served", object["kind"])))?;
-        Ok(kind.collection_path(meta::namespace(object)))
+        known.ok_or_else(|| ApiError::internal(format!("{} is not served", object["kind"])))
+    }
+
+    /// The URL of the object's collection.
+    fn collection(&self, object: &Value) -> Result<String, ApiError> {
+        Ok(self.kind(object)?.collection_path(meta::namespace(object)))
     }
 
     async fn send(&self, method: Method, path: String, body: &Value) -> Result<Value, ApiError> {

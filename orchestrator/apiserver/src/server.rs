@@ -23,6 +23,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
 /// What a server is told from outside.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -116,6 +118,12 @@ impl ApiServer {
 
     /// Answers a request from a connection whose client showed these certificates (DER, its own first).
     pub async fn handle_from_outside(self: &Arc<Self>, certificates: &[Vec<u8>], request: Request) -> Response {
+        let head_only = request.method() == Method::HEAD;
+        let response = self.handle_stranger(certificates, request).await;
+        if head_only { respond::without_body(response) } else { response }
+    }
+
+    async fn handle_stranger(self: &Arc<Self>, certificates: &[Vec<u8>], request: Request) -> Response {
         let who = match self.authenticator.authenticate(request.headers(), certificates).await {
             Authentication::Known(identity) => identity,
             Authentication::Anonymous => Identity::anonymous(),
@@ -212,6 +220,7 @@ impl ApiServer {
             "/.well-known/openid-configuration" => Ok(respond::json(200, &self.tokens.openid_configuration())),
             "/openid/v1/jwks" => Ok(respond::bytes(200, "application/jwk-set+json", self.tokens.jwks().to_string())),
             path @ ("/healthz" | "/livez" | "/readyz") => Ok(self.health(path, uri.query()).await),
+            "/healthz/ping" | "/livez/ping" | "/readyz/ping" => Ok(respond::bytes(200, PLAIN_TEXT, "ok")),
             _ => self.paths.serve(uri.path(), request.headers()),
         }
     }
@@ -226,7 +235,7 @@ impl ApiServer {
             (true, true) => format!("[+]ping ok\n[+]store ok\n[+]watch-cache ok\n{name} check passed\n"),
             (false, _) => format!("[+]ping ok\n[-]watch-cache failed: behind the store\n{name} check failed\n"),
         };
-        respond::bytes(if well { 200 } else { 500 }, "text/plain; charset=utf-8", text)
+        respond::bytes(if well { 200 } else { 500 }, PLAIN_TEXT, text)
     }
 }
 

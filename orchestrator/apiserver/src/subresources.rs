@@ -1,5 +1,6 @@
 //! Subresources: status, scale, and those of single kinds.
 
+use crate::auth::{self, Attributes};
 use crate::body::{Request, Response};
 use crate::registry::{self, Change, DeleteOptions, Part};
 use crate::resources::{Asked, read_object, read_patch_of, success};
@@ -12,7 +13,7 @@ use serde_json::Value;
 pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
     let (name, verb) = (asked.target.subresource.as_str(), asked.what.verb.as_str());
     if asked.kind.subresource(name).is_none() || asked.target.name.is_empty() {
-        return Err(ApiError::no_such_path());
+        return Err(not_served(asked));
     }
     if !asked.has_verb(name, verb) {
         return Err(ApiError::method_not_allowed());
@@ -31,6 +32,16 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         ("serviceaccounts", "token", _) => token(asked, request).await,
         _ => Err(ApiError::no_such_path()),
     }
+}
+
+/// 404; of what users know from elsewhere it says that it is not there.
+fn not_served(asked: &Asked<'_>) -> ApiError {
+    let mut error = ApiError::no_such_path();
+    let (plural, name) = (&asked.kind.plural, &asked.target.subresource);
+    if matches!(name.as_str(), "attach" | "ephemeralcontainers" | "exec" | "proxy") {
+        error.message = format!("{plural}/{name} is not served by this version of the server");
+    }
+    error
 }
 
 /// The object itself.
@@ -103,7 +114,7 @@ async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let body = read_object(request).await?.value;
     let account = current(asked).await?;
     let caches = &asked.server.registry.caches;
-    crate::auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches)?;
+    auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches)?;
     Ok(respond::json(201, &asked.server.tokens.token_request(&**caches, &account, &body)?))
 }
 
@@ -113,6 +124,9 @@ async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {
 }
 
 async fn port_forward(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    // WebSockets start with a GET, which must not make a right to read one to connect.
+    let connect = Attributes { verb: "create".into(), ..asked.what.clone() };
+    asked.may(asked.who, &connect).await.map_err(|why| auth::forbidden(asked.who, &connect, &why))?;
     let context = StreamContext { dialer: &asked.server.dialer, tasks: &asked.server.tasks };
     stream::port_forward(&context, &current(asked).await?, request).await
 }

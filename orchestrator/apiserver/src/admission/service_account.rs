@@ -94,7 +94,7 @@ fn mount(admission: &Admission<'_>, spec: &mut Value) {
     };
     let mut mounted = false;
     for containers in ["initContainers", "containers"] {
-        for container in spec[containers].as_array_mut().into_iter().flatten() {
+        for container in spec.get_mut(containers).and_then(Value::as_array_mut).into_iter().flatten() {
             let mounts = container["volumeMounts"].as_array().into_iter().flatten();
             if mounts.into_iter().any(|mount| mount["mountPath"] == MOUNT_PATH) {
                 continue;

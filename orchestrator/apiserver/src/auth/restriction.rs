@@ -10,6 +10,21 @@ use serde_json::Value;
 
 /// Labels below this prefix are the admin's alone.
 const RESTRICTED_LABELS: &str = "node-restriction.kubernetes.io";
+/// Those of Kubernetes' labels that a kubelet sets on its own Node.
+const KUBELET_LABELS: [&str; 12] = [
+    "kubernetes.io/hostname",
+    "kubernetes.io/os",
+    "kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type",
+    "node.kubernetes.io/instance-type",
+    "node.kubernetes.io/windows-build",
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+];
 /// Marks the API's copy of a Pod that a node runs by itself.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -100,10 +115,7 @@ fn own_node(node: &str, what: &Attributes, object: Option<&Value>, old: Option<&
     let keys = [object, old].into_iter().flatten().filter_map(|object| object["metadata"]["labels"].as_object());
     let mut changed: Vec<&str> = keys
         .flat_map(|labels| labels.keys())
-        .filter(|key| {
-            let domain = key.split('/').next().unwrap_or("");
-            domain == RESTRICTED_LABELS || domain.ends_with(&format!(".{RESTRICTED_LABELS}"))
-        })
+        .filter(|key| is_restricted_label(key))
         .filter(|key| label(object, key) != label(old, key))
         .map(String::as_str)
         .collect();
@@ -116,6 +128,16 @@ fn own_node(node: &str, what: &Attributes, object: Option<&Value>, old: Option<&
     let (Some(object), Some(old)) = (object, old) else { return None };
     let taints = |object: &Value| object["spec"]["taints"].as_array().cloned().unwrap_or_default();
     (taints(object) != taints(old)).then(|| format!("node {node:?} is not allowed to modify taints"))
+}
+
+/// Whether only an admin may give a node this label: all of Kubernetes' own that place Pods, but
+/// those that a kubelet finds out by itself.
+fn is_restricted_label(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    let below = |parent: &str| domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let of_kubernetes = below("kubernetes.io") || below("k8s.io");
+    let of_kubelet = KUBELET_LABELS.contains(&key) || below("kubelet.kubernetes.io") || below("node.kubernetes.io");
+    below(RESTRICTED_LABELS) || (of_kubernetes && !of_kubelet)
 }
 
 fn token(node: &str, what: &Attributes, object: Option<&Value>, objects: &dyn ObjectReader) -> Option<String> {

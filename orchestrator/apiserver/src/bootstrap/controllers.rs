@@ -176,6 +176,10 @@ fn networking() -> Vec<Controller> {
 
 fn housekeeping() -> Vec<Controller> {
     vec![
+        (
+            "clusterrole-aggregation-controller",
+            vec![rule("escalate get list patch update watch", super::RBAC, "clusterroles")],
+        ),
         ("generic-garbage-collector", vec![rule("delete get list patch update watch", "*", "*"), events()]),
         (
             "namespace-controller",

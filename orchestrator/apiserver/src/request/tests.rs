@@ -85,3 +85,14 @@ fn hostile_bytes_are_refused_or_read() {
         fuzz(text.as_bytes());
     }
 }
+
+#[test]
+fn a_namespace_is_asked_about_in_itself() {
+    let ask = |method: Method, path: &str| {
+        let what = attributes(&method, path, &Route::parse(path).unwrap(), &Query::default());
+        format!("{} {} {:?} {:?}", what.verb, what.resource, what.namespace, what.name)
+    };
+    assert_eq!(ask(Method::GET, "/api/v1/namespaces/shop"), r#"get namespaces "shop" "shop""#);
+    assert_eq!(ask(Method::GET, "/api/v1/namespaces"), r#"list namespaces "" """#);
+    assert_eq!(ask(Method::GET, "/api/v1/nodes/n"), r#"get nodes "" "n""#);
+}

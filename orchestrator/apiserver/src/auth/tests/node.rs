@@ -200,3 +200,27 @@ async fn what_a_node_writes_is_restricted() {
     let jane = Identity::user("jane", &[]);
     assert!(restrict_node(&jane, &ask("create core/nodes"), Some(&other), None, world).is_ok());
 }
+
+#[test]
+fn a_node_labels_itself_only_with_what_a_kubelet_finds_out() {
+    let house = house();
+    let what =
+        Attributes { verb: "patch".into(), resource: "nodes".into(), name: "n1".into(), ..Attributes::default() };
+    for (key, allowed) in [
+        ("mine", true),
+        ("example.com/mine", true),
+        ("kubernetes.io/hostname", true),
+        ("topology.kubernetes.io/zone", true),
+        ("kubelet.kubernetes.io/x", true),
+        ("x.node.kubernetes.io/y", true),
+        ("node-role.kubernetes.io/control-plane", false),
+        ("kubernetes.io/x", false),
+        ("x.k8s.io/y", false),
+        ("node-restriction.kubernetes.io/x", false),
+    ] {
+        let new = json!({"metadata": {"name": "n1", "labels": {key: "v"}}});
+        let old = json!({"metadata": {"name": "n1"}});
+        let refused = restrict_node(&node("n1"), &what, Some(&new), Some(&old), &*house.world).is_err();
+        assert_eq!(!refused, allowed, "{key}");
+    }
+}

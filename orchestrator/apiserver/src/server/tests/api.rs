@@ -250,7 +250,7 @@ async fn discovery_documents_are_served_with_tags() {
     check(&kit.get("/openapi/v2").await, 406, "");
     assert_eq!(kit.get("/readyz").await, (200, json!("ok")));
     assert!(kit.get("/livez?verbose").await.1.as_str().unwrap().contains("livez check passed"));
-    assert!(kit.get("/metrics").await.1.as_str().unwrap().contains("apiserver_request_total{verb=\"get\""));
+    assert!(kit.get("/metrics").await.1.as_str().unwrap().contains("apiserver_request_total{verb=\"GET\""));
     assert_eq!(kit.get("/openid/v1/jwks").await.1["keys"][0]["alg"], "ES256");
 }
 
@@ -302,4 +302,38 @@ async fn reviews_are_answered() {
     let (_, found) = kit.post("/apis/authentication.k8s.io/v1/tokenreviews", review).await;
     assert_eq!(found["status"]["user"]["username"], "system:serviceaccount:default:default");
     check(&kit.get(access).await, 405, "does not allow");
+}
+
+#[tokio::test]
+async fn what_the_api_is_reached_by_is_made_again() {
+    let kit = kit().await;
+    let ip = |last| std::net::IpAddr::from([10, 96, 0, last]);
+    let config = crate::bootstrap::BootstrapConfig { service_ip: ip(1), advertise_ip: ip(9), port: 6443 };
+    kit.server.bootstrap(&config).await.unwrap();
+    for path in ["/api/v1/namespaces/default/services", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"] {
+        let mut watch = kit.watch(&format!("{path}?watch=1&fieldSelector=metadata.name=kubernetes")).await;
+        let first = watch.next().await.unwrap()["object"]["metadata"]["uid"].clone();
+        assert_eq!(kit.delete(&format!("{path}/kubernetes"), Value::Null).await.0, 200);
+        assert_eq!(watch.next().await.unwrap()["type"], "DELETED");
+        let again = watch.next().await.unwrap();
+        assert_eq!(again["type"], "ADDED");
+        assert_ne!(again["object"]["metadata"]["uid"], first);
+    }
+    assert_eq!(kit.get("/readyz/ping").await, (200, json!("ok")));
+}
+
+#[tokio::test]
+async fn kubectl_finds_no_custom_kinds() {
+    let kit = kit().await;
+    let (code, list) = kit.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=500").await;
+    assert_eq!((code, &list["items"]), (200, &json!([])));
+    assert_eq!(kit.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x").await.0, 404);
+}
+
+#[tokio::test]
+async fn head_is_answered_without_a_body() {
+    let kit = kit().await;
+    let response = kit.server.handle_from_outside(&[], request("HEAD", MAPS, &[], "")).await;
+    assert_ne!(response.headers()["content-length"], "0");
+    assert_eq!(read(response).await, (403, json!("")));
 }

@@ -41,6 +41,7 @@ async fn revisions_say_how_old_a_list_may_be() {
     let (_, made) = kit.post(MAPS, config_map("a", "1")).await;
     let then = made["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
     kit.delete(&format!("{MAPS}/a"), Value::Null).await;
+    kit.server.caches().fresh().await.unwrap();
     let list = async |query: &str| kit.get(&format!("{MAPS}?{query}")).await;
     assert_eq!(names(&list(&format!("resourceVersion={then}&resourceVersionMatch=Exact")).await.1), ["a"]);
     assert!(names(&list(&format!("resourceVersion={then}")).await.1).is_empty());

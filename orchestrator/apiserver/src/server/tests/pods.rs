@@ -127,3 +127,45 @@ async fn logs_of_a_pod_without_a_node_are_refused_clearly() {
     assert!(code >= 400 && status["kind"] == "Status", "{status}");
     check(&kit.get(&format!("{PODS}/none/log")).await, 404, "pods \"none\" not found");
 }
+
+#[tokio::test]
+async fn a_pods_labels_change_and_nothing_is_null() {
+    let kit = kit().await;
+    let (_, made) = kit.post(PODS, pod("a")).await;
+    assert!(made["spec"].as_object().unwrap().values().all(|field| !field.is_null()), "{made}");
+    let labels = json!({"metadata": {"labels": {"x": "y"}, "annotations": {"n": "1"}}});
+    for type_ in ["merge", "strategic-merge"] {
+        let (code, changed) = kit.patch(&format!("{PODS}/a"), type_, labels.clone()).await;
+        assert_eq!((code, &changed["metadata"]["labels"]), (200, &labels["metadata"]["labels"]), "{changed}");
+    }
+    let (code, put) = kit.put(&format!("{PODS}/a"), kit.get(&format!("{PODS}/a")).await.1).await;
+    assert_eq!(code, 200, "{put}");
+}
+
+#[tokio::test]
+async fn who_may_only_get_may_not_connect() {
+    let kit = kit().await;
+    kit.post(PODS, pod("a")).await;
+    let rule =
+        |verbs: Value| json!([{"verbs": verbs, "apiGroups": [""], "resources": ["pods/portforward", "pods/exec"]}]);
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    kit.post(&format!("{rbac}/clusterroles"), json!({"metadata": {"name": "r"}, "rules": rule(json!(["get"]))})).await;
+    let binding = json!({
+        "metadata": {"name": "b"}, "subjects": [{"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"kind": "ClusterRole", "name": "r", "apiGroup": "rbac.authorization.k8s.io"},
+    });
+    assert_eq!(kit.post(&format!("{rbac}/clusterrolebindings"), binding).await.0, 201);
+    kit.server.caches().fresh().await.unwrap();
+    let connect = async |what: &str| {
+        let request = request("GET", &format!("{PODS}/a/{what}"), &[], "");
+        read(kit.server.handle(Identity::user("eve", &[]), request).await).await
+    };
+    check(&connect("portforward").await, 403, "cannot create resource \"pods/portforward\"");
+    let unserved = connect("exec").await;
+    check(&unserved, 404, "pods/exec is not served by this version");
+    assert_eq!(unserved.1["details"], json!({}));
+    let more = json!({"rules": rule(json!(["get", "create"]))});
+    kit.patch(&format!("{rbac}/clusterroles/r"), "merge", more).await;
+    kit.server.caches().fresh().await.unwrap();
+    check(&connect("portforward").await, 400, "does not have a host assigned");
+}

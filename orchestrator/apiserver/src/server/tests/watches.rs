@@ -73,12 +73,13 @@ async fn objects_enter_and_leave_a_selection() {
 #[tokio::test]
 async fn bookmarks_come_while_nothing_happens_and_time_ends_a_watch() {
     let kit = kit().await;
-    tokio::time::pause();
     let start = kit.store.revision();
     let query = format!("watch=1&resourceVersion={start}&allowWatchBookmarks=true&timeoutSeconds=100");
     let mut watch = kit.watch(&format!("{MAPS}?{query}")).await;
     // Something happens elsewhere.
     kit.post("/api/v1/namespaces", json!({"metadata": {"name": "other"}})).await;
+    kit.server.caches().fresh().await.unwrap();
+    tokio::time::pause();
     assert_eq!(watch.line().await, format!("BOOKMARK -@{}", start + 1));
     assert_eq!(watch.line().await, "end");
 }
