@@ -8,6 +8,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::Api;
 use kube::{Client, Resource};
 use orchestrator_client::Informer;
@@ -80,6 +81,8 @@ pub struct Caches {
     pub service_accounts: Informer<ServiceAccount>,
     /// ConfigMaps named `kube-root-ca.crt`.
     pub root_cas: Informer<ConfigMap>,
+    /// ClusterRoles.
+    pub cluster_roles: Informer<ClusterRole>,
     /// Nodes.
     pub nodes: Informer<Node>,
     /// Leases of `kube-node-lease`.
@@ -111,6 +114,7 @@ impl Caches {
             namespaces: all(client, tasks),
             service_accounts: all(client, tasks),
             root_cas: Informer::start(Api::all(client.clone()), root_ca, tasks),
+            cluster_roles: all(client, tasks),
             nodes: all(client, tasks),
             node_leases: Informer::start(leases, Filter::default(), tasks),
         })
@@ -137,6 +141,7 @@ impl Caches {
         follow("namespaces", Arc::new(informers.namespaces.clone()));
         follow("serviceaccounts", Arc::new(informers.service_accounts.clone()));
         follow("configmaps", Arc::new(informers.root_cas.clone()));
+        follow("clusterroles", Arc::new(informers.cluster_roles.clone()));
         follow("nodes", Arc::new(informers.nodes.clone()));
         follow("leases", Arc::new(informers.node_leases.clone()));
         Caches {
@@ -149,6 +154,7 @@ impl Caches {
             namespaces: informers.namespaces,
             service_accounts: informers.service_accounts,
             root_cas: informers.root_cas,
+            cluster_roles: informers.cluster_roles,
             nodes: informers.nodes,
             node_leases: informers.node_leases,
             followers: Arc::new(followers),
@@ -181,6 +187,7 @@ struct Informers {
     namespaces: Informer<Namespace>,
     service_accounts: Informer<ServiceAccount>,
     root_cas: Informer<ConfigMap>,
+    cluster_roles: Informer<ClusterRole>,
     nodes: Informer<Node>,
     node_leases: Informer<Lease>,
 }

@@ -4,8 +4,8 @@ use crate::caches::{Caches, Written};
 use crate::limits::{WORKERS, WRITES_IN_FLIGHT_MAX};
 use crate::plan::{Now, Plan, Tell, Verb, Write};
 use crate::{
-    deployment, endpointslice, garbagecollector, job, namespace, nodelifecycle, replicaset, rootca, serviceaccount,
-    ttlafterfinished,
+    clusterrole, deployment, endpointslice, garbagecollector, job, namespace, nodelifecycle, replicaset, rootca,
+    serviceaccount, ttlafterfinished,
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
@@ -93,6 +93,7 @@ impl Controllers {
             Arc::new(endpointslice::EndpointSliceController::default()),
             Arc::new(namespace::NamespaceController::new(config.catalog.clone())),
             Arc::new(serviceaccount::ServiceAccountController),
+            Arc::new(clusterrole::ClusterRoleController),
             Arc::new(rootca::RootCaController::new(config.root_ca.clone())),
             Arc::new(nodelifecycle::NodeLifecycleController::new(instant(&config.clock))),
         ];

@@ -14,6 +14,7 @@ pub mod owner;
 pub mod plan;
 pub mod pods;
 
+pub mod clusterrole;
 pub mod deployment;
 pub mod endpointslice;
 pub mod garbagecollector;
