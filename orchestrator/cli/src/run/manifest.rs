@@ -56,9 +56,17 @@ impl Origin {
     }
 }
 
-/// The path in `strict decoding error: unknown field "spec.x"` and the like.
+/// The path in `strict decoding error: unknown field "spec.x"`, `cannot be handled as a Pod:
+/// spec.x: expected list` and the like.
 fn field_of(message: &str) -> Option<&str> {
-    message.split_once("field \"")?.1.split('"').next()
+    if let Some((_, quoted)) = message.split_once("field \"") {
+        return quoted.split('"').next();
+    }
+    if message.starts_with("namespaces \"") {
+        return Some("metadata.namespace");
+    }
+    let (_, after) = message.split_once(" cannot be handled as a ")?;
+    after.split(": ").nth(1).filter(|path| !path.contains(' '))
 }
 
 /// Reads all manifests, in the order in which they should be applied.

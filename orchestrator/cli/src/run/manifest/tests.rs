@@ -53,3 +53,22 @@ fn what_is_no_container_is_left_for_the_server_to_refuse() {
         assert_eq!(items[0].object["spec"]["containers"], expected);
     }
 }
+
+#[test]
+fn what_the_server_refuses_is_found_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("m.yaml");
+    let text =
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  namespace: x\nspec:\n  hostname: h\n  containers: 7\n";
+    fs::write(&file, text).unwrap();
+    let item = load(std::slice::from_ref(&file), &Catalog::builtin()).unwrap().remove(0);
+    for (message, line) in [
+        ("Pod in version \"v1\" cannot be handled as a Pod: spec.containers: expected list, got number 7", 8),
+        ("Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown field \"spec.hostname\"", 7),
+        ("namespaces \"x\" not found", 5),
+        ("something else", 1),
+    ] {
+        let told = item.origin.explain(&ApiError::new(400, "", message.to_owned())).to_string();
+        assert!(told.contains(&format!("document 1, line {line}: {message}")), "{told}");
+    }
+}
