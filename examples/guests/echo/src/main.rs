@@ -8,11 +8,11 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Error, Result, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wasip2::sockets::instance_network::instance_network;
-use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress};
 use wasip2::sockets::tcp::TcpSocket;
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 use wstd::io::{AsyncInputStream, AsyncOutputStream};
@@ -94,7 +94,9 @@ fn failed(code: ErrorCode) -> Error {
 fn shown(address: IpSocketAddress) -> String {
     match address {
         IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) }) => format!("{a}.{b}.{c}.{d}:{port}"),
-        other => format!("{other:?}"),
+        IpSocketAddress::Ipv6(Ipv6SocketAddress { port, address: (a, b, c, d, e, f, g, h), .. }) => {
+            SocketAddr::from(([a, b, c, d, e, f, g, h], port)).to_string()
+        }
     }
 }
 
