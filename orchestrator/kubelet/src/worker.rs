@@ -303,6 +303,29 @@ fn status_patch(uid: &str, before: &PodStatus, next: &PodStatus) -> serde_json::
                 fields.insert(name.to_owned(), serde_json::Value::Null);
             }
         }
+        // A condition that has come true says no longer why it was not: merging alone would keep it.
+        for condition in fields.get_mut("conditions").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            for name in ["message", "reason"] {
+                if condition[name].is_null() {
+                    condition[name] = serde_json::Value::Null;
+                }
+            }
+        }
     }
     serde_json::json!({"metadata": {"uid": uid}, "status": status})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::PodCondition;
+
+    #[test]
+    fn a_condition_without_a_reason_takes_back_the_old_one() {
+        let ready = PodCondition { type_: "Ready".into(), status: "True".into(), ..PodCondition::default() };
+        let next = PodStatus { conditions: Some(vec![ready]), ..PodStatus::default() };
+        let patch = status_patch("u", &PodStatus::default(), &next);
+        let condition = patch["status"]["conditions"][0].as_object().unwrap();
+        assert!(condition["reason"].is_null() && condition.contains_key("message"), "{patch}");
+    }
 }

@@ -5,6 +5,8 @@
 //! processes that end with their handles, directories that are kept when a test fails. Must not
 //! touch: the crates under test; it knows the product as a user does.
 
+#![expect(clippy::print_stdout, reason = "a failed test tells what it leaves behind")]
+
 pub mod http;
 pub mod kubectl;
 pub mod process;
