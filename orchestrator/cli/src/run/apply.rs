@@ -55,7 +55,8 @@ pub async fn all(client: &Client, items: &[Item], view: &View) -> anyhow::Result
         let (path, verb) = put(client, item, "").await?;
         let name = path.rsplit('/').next().unwrap_or("").to_owned();
         let job = item.is_job().then(|| (namespace(item).to_owned(), name.clone()));
-        let name = format!("{}/{name}", item.kind.group_resource().to_lowercase());
+        let group = Some(&*item.kind.group).filter(|group| !group.is_empty()).map(|group| format!(".{group}"));
+        let name = format!("{}{}/{name}", item.kind.singular, group.unwrap_or_default());
         view.line(&format!("{name} {verb}"));
         applied.push(Applied { path, name, job });
     }
