@@ -1,5 +1,7 @@
 //! Integration tests: the real binary, driven as its user would.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic as the test may")]
+
 mod api;
 mod images;
 mod network;
