@@ -137,6 +137,35 @@ impl Default for Strategy {
     }
 }
 
+/// How objects of one version become those of another.
+#[derive(Clone, Copy)]
+pub enum Convert {
+    /// Only `apiVersion` differs.
+    Relabel,
+    /// By these functions; each leaves `apiVersion` and `kind` to the caller and loses nothing.
+    Functions {
+        /// From this version to the stored one.
+        to_stored: fn(&mut Value),
+        /// From the stored version to this one.
+        from_stored: fn(&mut Value),
+    },
+    /// By the webhook that the CustomResourceDefinition names.
+    Webhook,
+}
+
+/// Where objects of a version lie that is not the one they are stored in.
+#[derive(Clone)]
+pub struct Stored {
+    /// Group of the stored version; another one for `events.k8s.io`.
+    pub group: Text,
+    /// The stored version.
+    pub version: Text,
+    /// Plural of the stored version.
+    pub plural: Text,
+    /// The way there and back.
+    pub convert: Convert,
+}
+
 /// One served kind in one version.
 #[derive(Clone)]
 pub struct Kind {
@@ -168,6 +197,8 @@ pub struct Kind {
     pub columns: Vec<Column>,
     /// Its rules.
     pub strategy: Strategy,
+    /// Set when this version is not the one that objects are stored in.
+    pub stored: Option<Stored>,
     /// Compiled on first use; see [`Kind::schema`].
     pub(crate) schema: Arc<OnceLock<Arc<Schema>>>,
 }
@@ -198,6 +229,14 @@ impl Kind {
     /// `deployments.apps`; `pods` for the core group. The name in error messages.
     pub fn group_resource(&self) -> String {
         if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Group and plural under which its objects are stored.
+    pub fn stored_resource(&self) -> (&str, &str) {
+        match &self.stored {
+            Some(stored) => (&stored.group, &stored.plural),
+            None => (&self.group, &self.plural),
+        }
     }
 
     /// Whether the kind has a subresource of this name.

@@ -81,6 +81,7 @@ fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static s
         selectable_fields: Vec::new(),
         columns: columns(&[NAME, ("Created At", "date", 0, CREATED)]),
         strategy: Strategy::default(),
+        stored: None,
         schema: Arc::default(),
     }
 }

@@ -23,5 +23,5 @@ pub mod status;
 pub mod table;
 pub mod yaml;
 
-pub use kind::{Catalog, Kind, Scope, Strategy, Verb};
+pub use kind::{Catalog, Convert, Kind, Scope, Stored, Strategy, Verb};
 pub use status::ApiError;
