@@ -11,6 +11,7 @@ mod tolerations;
 use crate::registry::{Registry, Writing};
 use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
 
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,23 @@ pub(crate) struct Admission<'a> {
     pub operation: Operation,
     /// The object that is changed or deleted.
     pub old: Option<&'a Value>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl<'a> Admission<'a> {
+    pub fn new(registry: &'a Registry, writing: &'a Writing<'a>, operation: Operation, old: Option<&'a Value>) -> Self {
+        Admission { registry, writing, operation, old, warnings: Mutex::default() }
+    }
+
+    /// Adds texts for `Warning:` headers.
+    fn warn(&self, texts: impl IntoIterator<Item = String>) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(texts);
+    }
+
+    /// What plugins warned of.
+    pub fn into_warnings(self) -> Vec<String> {
+        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Admission<'_> {
@@ -58,11 +76,11 @@ pub(crate) async fn wait(registry: &Registry, writing: &Writing<'_>, object: &Va
 }
 
 /// Runs the plugins that complete an object.
-pub(crate) fn mutate(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
+pub(crate) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
     MUTATING.iter().try_for_each(|plugin| plugin(admission, object))
 }
 
 /// Runs the plugins that only refuse. On deletes, `object` is what is deleted.
-pub(crate) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
     VALIDATING.iter().try_for_each(|plugin| plugin(admission, object))
 }

@@ -115,8 +115,10 @@ impl Registry {
             self.caches.fresh().await?;
         }
         let home = self.home(writing, meta::name(&object)).await?;
-        let admission = Admission { registry: self, writing, operation: Operation::Create, old: None };
-        admission::mutate(&admission, &mut object)?;
+        let admission = Admission::new(self, writing, Operation::Create, None);
+        admission::mutate(&admission, &mut object).await?;
+        let warnings = admission.into_warnings();
+        writing.warnings.extend(warnings);
         (strategy.prepare_create)(&mut object);
         (strategy.default)(&mut object);
         (hook.complete)(self, &mut object, None)?;
@@ -124,8 +126,10 @@ impl Registry {
         (strategy.validate)(&object, &mut errors);
         let name = meta::name(&object).to_owned();
         writing.invalid_if_any(&name, errors)?;
-        let admission = Admission { registry: self, writing, operation: Operation::Create, old: None };
-        admission::validate(&admission, &object)?;
+        let admission = Admission::new(self, writing, Operation::Create, None);
+        admission::validate(&admission, &object).await?;
+        let warnings = admission.into_warnings();
+        writing.warnings.extend(warnings);
         writing.warnings.extend((strategy.warnings)(&object));
         let key = key(&kind, &writing.what.namespace, &name);
         let revision = self.insert(writing, &key, &object, home).await?;

@@ -76,8 +76,10 @@ impl Registry {
                 return Err(ApiError::not_found(&kind.group, &kind.plural, name));
             };
             check_preconditions(writing, name, options, &old, revision)?;
-            let admission = Admission { registry: self, writing, operation: Operation::Delete, old: Some(&old) };
-            admission::validate(&admission, &old)?;
+            let admission = Admission::new(self, writing, Operation::Delete, Some(&old));
+            admission::validate(&admission, &old).await?;
+            let warnings = admission.into_warnings();
+            writing.warnings.extend(warnings);
             let new = self.marked(writing, options, &old);
             let gone = finished(&new, hook.held);
             if writing.dry_run || (new == old && !gone) {

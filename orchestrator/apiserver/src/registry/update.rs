@@ -56,7 +56,7 @@ impl Registry {
             let Some((old, revision)) = self.load(&key).await? else {
                 return Err(ApiError::not_found(&kind.group, &kind.plural, change.name));
             };
-            let (new, pinned) = self.successor(writing, &mut change, &old, revision)?;
+            let (new, pinned) = self.successor(writing, &mut change, &old, revision).await?;
             if new == old {
                 return Ok(Answer { object: with_revision(old, revision), deleted: false });
             }
@@ -97,7 +97,7 @@ impl Registry {
     }
 
     /// The new object, complete and checked, and whether it named a resourceVersion.
-    fn successor(
+    async fn successor(
         &self,
         writing: &mut Writing<'_>,
         change: &mut Change<'_>,
@@ -117,9 +117,11 @@ impl Registry {
         inherit(&mut new, old);
         (strategy.default)(&mut new);
         let hook = hooks::of(&kind);
-        let admission = Admission { registry: self, writing, operation: Operation::Update, old: Some(old) };
+        let admission = Admission::new(self, writing, Operation::Update, Some(old));
+        admission::mutate(&admission, &mut new).await?;
+        let warnings = admission.into_warnings();
+        writing.warnings.extend(warnings);
         if change.part == Part::Main {
-            admission::mutate(&admission, &mut new)?;
             (strategy.prepare_update)(&mut new, old);
             (hook.complete)(self, &mut new, Some(old))?;
         } else {
@@ -131,8 +133,10 @@ impl Registry {
         (strategy.validate)(&new, &mut errors);
         (strategy.validate_update)(&new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
-        let admission = Admission { registry: self, writing, operation: Operation::Update, old: Some(old) };
-        admission::validate(&admission, &new)?;
+        let admission = Admission::new(self, writing, Operation::Update, Some(old));
+        admission::validate(&admission, &new).await?;
+        let warnings = admission.into_warnings();
+        writing.warnings.extend(warnings);
         if change.part == Part::Main {
             writing.warnings.extend((strategy.warnings)(&new));
         }
