@@ -14,6 +14,7 @@ pub mod limits;
 mod listen;
 mod metrics;
 pub mod node;
+mod outbound;
 mod paths;
 pub mod pki;
 pub mod registry;

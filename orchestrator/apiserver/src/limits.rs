@@ -53,3 +53,7 @@ pub const GENERATE_NAME_BASE_MAX: usize = 58;
 pub const SERVICE_ACCOUNT_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long an open connection may take to end when the server stops.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);
+/// Bytes of a webhook's or extension server's answer; stops one that never ends.
+pub const CALL_ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Characters of a failed call's answer that the client is told.
+pub const CALL_ERROR_CHARS_MAX: usize = 512;

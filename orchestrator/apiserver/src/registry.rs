@@ -30,6 +30,7 @@ pub(crate) use watch::{WatchOptions, include_object};
 
 use crate::auth::{Attributes, Rbac};
 use crate::identity::Identity;
+use crate::outbound::Caller;
 use bytes::Bytes;
 use ipnet::Ipv4Net;
 use orchestrator_apimachinery::field::{Errors, Reason};
@@ -47,6 +48,8 @@ pub struct Registry {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) caches: Arc<Caches>,
     pub(crate) rbac: Arc<Rbac>,
+    /// Reaches webhooks.
+    pub(crate) caller: Caller,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     pub(crate) service_cidr: Ipv4Net,

@@ -5,6 +5,7 @@ use crate::body::{Request, Response};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::node::NodeDialer;
+use crate::outbound::Caller;
 use crate::paths::Paths;
 use crate::pki::{Pki, PkiError};
 use crate::registry::{Caches, Registry};
@@ -82,6 +83,7 @@ impl ApiServer {
             store,
             caches: caches.clone(),
             rbac,
+            caller: Caller::new(caches.clone(), dialer.clone(), config.tasks.clone()),
             clock: config.clock,
             rng: config.rng,
             service_cidr: config.service_cidr,

@@ -20,6 +20,7 @@ mod websocket;
 mod tests;
 
 pub use forward::port_forward;
+pub(crate) use kubelet::Target as PodTarget;
 pub use log::log;
 pub use spdy::fuzz;
 

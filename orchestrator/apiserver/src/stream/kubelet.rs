@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// The Pod that a stream leads to.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(crate) struct Target {
     dialer: Arc<dyn NodeDialer>,
     pub tasks: Tasks,
     pub node: String,
@@ -28,7 +28,7 @@ pub(super) struct Target {
 
 /// Why there is no answer from a node.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     #[error("node {0:?} is not connected")]
     NotConnected(String),
     #[error("node {0:?} cannot be reached")]
