@@ -24,3 +24,16 @@ pub const YAML_ALIAS_EVENTS_MAX: usize = 100_000;
 pub const YAML_NODES_MAX: usize = 1_000_000;
 /// Bytes that the `copy` operations of one JSON patch may make (upstream's 3 MiB).
 pub const JSON_PATCH_COPY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Bytes of a CEL expression; the parser's work and depth grow with it.
+pub const CEL_EXPRESSION_BYTES_MAX: usize = 16 * 1024;
+/// Turns of all loops of one CEL evaluation; stops an expression from holding a thread.
+pub const CEL_STEPS_MAX: u32 = 1_000_000;
+/// Nested brackets, and signs in a row, of a CEL expression; each takes much of the parser's stack.
+pub const CEL_NESTING_MAX: usize = 100;
+/// Levels of a parsed CEL expression; evaluation takes stack for each.
+pub const CEL_DEPTH_MAX: usize = 200;
+/// Levels of a CEL expression that is evaluated where it is asked for; deeper ones get a thread
+/// with more stack.
+pub const CEL_SHALLOW_DEPTH_MAX: usize = 20;
+/// Stack of a thread that parses CEL or evaluates a deep expression; only what is used of it is taken.
+pub const CEL_STACK_BYTES: usize = 256 * 1024 * 1024;

@@ -1,0 +1,226 @@
+//! What is changed in a parsed expression before it is evaluated.
+
+use super::CelError;
+use crate::limits::CEL_NESTING_MAX;
+use kube_cel::cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, ListExpr, LiteralValue, MapEntryExpr,
+    MapExpr, SelectExpr, StructExpr, operators,
+};
+use std::collections::BTreeSet;
+
+/// The function that each turn of a loop calls; no expression can name it.
+pub(super) const STEP: &str = "@step";
+/// The variable that stands for a key or value of a map or list in a macro's result.
+const ACCUMULATOR: &str = "@result";
+/// Types as values, which are no variables.
+const TYPES: [&str; 14] = [
+    "bool",
+    "bytes",
+    "double",
+    "duration",
+    "dyn",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "optional",
+    "string",
+    "timestamp",
+    "type",
+    "uint",
+];
+/// Libraries whose functions are called by `library.function(…)`.
+const LIBRARIES: [&str; 8] = ["base64", "cel", "format", "jsonpatch", "math", "optional", "sets", "strings"];
+/// Characters of an escaped field name, as Kubernetes escapes what CEL cannot spell.
+const ESCAPES: [(&str, &str); 4] = [("__dot__", "."), ("__dash__", "-"), ("__slash__", "/"), ("__underscores__", "__")];
+
+/// The expression with structures as maps, field names as they are in JSON and counted loops.
+pub(super) fn expression(from: &IdedExpr) -> Result<IdedExpr, CelError> {
+    let each = |list: &[IdedExpr]| list.iter().map(expression).collect::<Result<Vec<_>, _>>();
+    let expr = match &from.expr {
+        Expr::Call(call) => Expr::Call(CallExpr {
+            // `a.?b` fails where `b` is missing, `a[?'b']` does not.
+            func_name: match call.func_name.as_str() {
+                operators::OPT_SELECT => operators::OPT_INDEX.into(),
+                other => other.into(),
+            },
+            target: call.target.as_deref().map(expression).transpose()?.map(Box::new),
+            args: each(&call.args)?,
+        }),
+        Expr::Comprehension(loops) => Expr::Comprehension(Box::new(comprehension(loops)?)),
+        Expr::List(list) => {
+            Expr::List(ListExpr { elements: each(&list.elements)?, optional_indices: list.optional_indices.clone() })
+        }
+        Expr::Map(map) => {
+            let mut entries = Vec::with_capacity(map.entries.len());
+            for entry in &map.entries {
+                let EntryExpr::MapEntry(known) = &entry.expr else {
+                    return Err(CelError("compilation failed: a map has fields".into()));
+                };
+                entries.push(map_entry(entry.id, expression(&known.key)?, expression(&known.value)?, known.optional));
+            }
+            Expr::Map(MapExpr { entries })
+        }
+        Expr::Select(select) => Expr::Select(SelectExpr {
+            operand: Box::new(expression(&select.operand)?),
+            field: unescaped(&select.field),
+            test: select.test,
+        }),
+        Expr::Struct(structure) => self::structure(structure)?,
+        other => other.clone(),
+    };
+    Ok(IdedExpr { id: from.id, expr })
+}
+
+fn map_entry(id: u64, key: IdedExpr, value: IdedExpr, optional: bool) -> IdedEntryExpr {
+    IdedEntryExpr { id, expr: EntryExpr::MapEntry(MapEntryExpr { key, value, optional }) }
+}
+
+/// `Object.spec{replicas: 1}` and `JSONPatch{op: "add"}`.
+fn structure(from: &StructExpr) -> Result<Expr, CelError> {
+    let name = from.type_name.trim_start_matches('.');
+    if name != "JSONPatch" && name != "Object" && !name.starts_with("Object.") {
+        return Err(CelError(format!(
+            "compilation failed: ERROR: <input>: undeclared reference to '{name}' (in container '')"
+        )));
+    }
+    let mut entries = Vec::with_capacity(from.entries.len());
+    for entry in &from.entries {
+        let EntryExpr::StructField(field) = &entry.expr else {
+            return Err(CelError(format!("compilation failed: {name} has keys that are no fields")));
+        };
+        let literal = Expr::Literal(LiteralValue::String(unescaped(&field.field).into()));
+        let key = IdedExpr { id: entry.id, expr: literal };
+        entries.push(map_entry(entry.id, key, expression(&field.value)?, field.optional));
+    }
+    Ok(Expr::Map(MapExpr { entries }))
+}
+
+fn comprehension(from: &ComprehensionExpr) -> Result<ComprehensionExpr, CelError> {
+    let step = Expr::Call(CallExpr { func_name: STEP.into(), target: None, args: Vec::new() });
+    let counted = Expr::Call(CallExpr {
+        func_name: operators::LOGICAL_AND.into(),
+        target: None,
+        args: vec![IdedExpr { id: from.loop_cond.id, expr: step }, expression(&from.loop_cond)?],
+    });
+    Ok(ComprehensionExpr {
+        iter_range: expression(&from.iter_range)?,
+        iter_var: from.iter_var.clone(),
+        iter_var2: from.iter_var2.clone(),
+        accu_var: from.accu_var.clone(),
+        accu_init: expression(&from.accu_init)?,
+        loop_cond: IdedExpr { id: from.loop_cond.id, expr: counted },
+        loop_step: expression(&from.loop_step)?,
+        result: expression(&from.result)?,
+    })
+}
+
+fn unescaped(field: &str) -> String {
+    let whole = field.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
+    // `__namespace__` is a word that CEL keeps for itself.
+    if let Some(word) = whole
+        && !word.is_empty()
+        && word.chars().all(|c| c.is_ascii_lowercase())
+        && !ESCAPES.iter().any(|(escape, _)| *escape == field)
+    {
+        return word.to_owned();
+    }
+    ESCAPES.iter().fold(field.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+/// The variables that an expression reads and does not bind itself.
+pub(super) fn free_names(tree: &IdedExpr) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    gather(tree, &mut Vec::new(), &mut names);
+    names
+}
+
+fn gather<'e>(tree: &'e IdedExpr, bound: &mut Vec<&'e str>, names: &mut BTreeSet<String>) {
+    match &tree.expr {
+        Expr::Ident(name) => {
+            let plain = name.trim_start_matches('.');
+            if !bound.contains(&plain) && !TYPES.contains(&plain) && plain != ACCUMULATOR {
+                names.insert(plain.to_owned());
+            }
+        }
+        Expr::Call(call) if call.target.as_deref().is_some_and(is_library) => {
+            call.args.iter().for_each(|one| gather(one, bound, names));
+        }
+        Expr::Call(call) => {
+            call.target.iter().map(|target| &**target).chain(&call.args).for_each(|one| gather(one, bound, names))
+        }
+        Expr::List(list) => list.elements.iter().for_each(|one| gather(one, bound, names)),
+        Expr::Map(map) => {
+            for entry in &map.entries {
+                if let EntryExpr::MapEntry(entry) = &entry.expr {
+                    gather(&entry.key, bound, names);
+                    gather(&entry.value, bound, names);
+                }
+            }
+        }
+        Expr::Select(select) => gather(&select.operand, bound, names),
+        Expr::Comprehension(loops) => {
+            gather(&loops.iter_range, bound, names);
+            gather(&loops.accu_init, bound, names);
+            let before = bound.len();
+            bound.push(&loops.accu_var);
+            bound.push(&loops.iter_var);
+            bound.extend(loops.iter_var2.as_deref());
+            [&loops.loop_cond, &loops.loop_step, &loops.result].into_iter().for_each(|one| gather(one, bound, names));
+            bound.truncate(before);
+        }
+        _ => {}
+    }
+}
+
+fn is_library(target: &IdedExpr) -> bool {
+    matches!(&target.expr, Expr::Ident(name) if LIBRARIES.contains(&&**name))
+}
+
+/// Whether brackets or signs of a text nest deeper than the parser's stack bears.
+pub(super) fn nests_deeply(source: &str) -> bool {
+    let (mut depth, mut signs, mut quote) = (0_usize, 0_usize, None);
+    for c in source.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        signs = match c {
+            '!' | '-' | '?' => signs + 1,
+            c if c.is_whitespace() => signs,
+            _ => 0,
+        };
+        if depth > CEL_NESTING_MAX || signs > CEL_NESTING_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// How many levels a tree has.
+pub(super) fn depth(tree: &IdedExpr) -> usize {
+    let deepest = match &tree.expr {
+        Expr::Call(call) => call.target.iter().map(|target| &**target).chain(&call.args).map(depth).max(),
+        Expr::List(list) => list.elements.iter().map(depth).max(),
+        Expr::Map(map) => map.entries.iter().map(entry_depth).max(),
+        Expr::Struct(structure) => structure.entries.iter().map(entry_depth).max(),
+        Expr::Select(select) => Some(depth(&select.operand)),
+        Expr::Comprehension(loops) => {
+            let ComprehensionExpr { iter_range, accu_init, loop_cond, loop_step, result, .. } = &**loops;
+            [iter_range, accu_init, loop_cond, loop_step, result].into_iter().map(depth).max()
+        }
+        _ => None,
+    };
+    deepest.unwrap_or(0) + 1
+}
+
+fn entry_depth(entry: &IdedEntryExpr) -> usize {
+    match &entry.expr {
+        EntryExpr::MapEntry(entry) => depth(&entry.key).max(depth(&entry.value)),
+        EntryExpr::StructField(field) => depth(&field.value),
+    }
+}
