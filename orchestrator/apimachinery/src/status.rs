@@ -2,6 +2,7 @@
 
 use crate::field::Errors;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// One `details.causes` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct ApiError {
     /// HTTP status code.
     pub code: u16,
     /// `NotFound`, `Conflict`, …; empty when upstream gives none.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The sentence that kubectl prints.
     pub message: String,
     /// `details.name`
@@ -38,10 +39,10 @@ pub struct ApiError {
 
 impl ApiError {
     /// Any code and reason, without details.
-    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         ApiError {
             code,
-            reason,
+            reason: reason.into(),
             message: message.into(),
             name: String::new(),
             group: String::new(),

@@ -1,17 +1,26 @@
 //! Admission: plugins that complete and refuse what authorized clients write. Each is a file
 //! below; the lists here are their order. Dry runs pass through them too.
 
+mod conditions;
+mod configurations;
+mod dynamic;
 mod escalation;
 mod node_restriction;
+mod policy;
 mod priority;
+mod request;
 mod runtime_class;
 mod service_account;
 mod tolerations;
+mod webhook;
 
-use crate::registry::{Registry, Writing};
+use crate::registry::{ObjectReader, Registry, Writing};
 use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::status::Cause;
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
+
+pub(crate) use dynamic::Dynamic;
 
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +57,11 @@ impl<'a> Admission<'a> {
 }
 
 impl Admission<'_> {
+    /// An object of the watch caches.
+    fn read(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        serde_json::from_slice(&self.registry.caches.get(group, plural, namespace, name)?).ok()
+    }
+
     /// Whether a Pod is being created, which most plugins are about.
     fn creates_pod(&self) -> bool {
         let what = self.writing.what;
@@ -75,12 +89,34 @@ pub(crate) async fn wait(registry: &Registry, writing: &Writing<'_>, object: &Va
     Ok(())
 }
 
-/// Runs the plugins that complete an object.
+/// Runs the plugins that complete an object, then policies and webhooks. On deletes, which change
+/// nothing, only webhooks are asked.
 pub(crate) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
+    complete(admission, object)?;
+    dynamic::mutate(admission, object).await
+}
+
+/// The plugins that complete an object.
+fn complete(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
     MUTATING.iter().try_for_each(|plugin| plugin(admission, object))
 }
 
-/// Runs the plugins that only refuse. On deletes, `object` is what is deleted.
+/// Runs the plugins that only refuse, then policies and webhooks. On deletes, `object` is what is
+/// deleted.
 pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
-    VALIDATING.iter().try_for_each(|plugin| plugin(admission, object))
+    VALIDATING.iter().try_for_each(|plugin| plugin(admission, object))?;
+    dynamic::validate(admission, object).await
+}
+
+/// `details.causes` of a Status.
+fn causes(list: &Value) -> Vec<Cause> {
+    let text = |cause: &Value, field: &str| cause[field].as_str().unwrap_or_default().to_owned();
+    let causes = list.as_array().into_iter().flatten();
+    causes
+        .map(|cause| Cause {
+            reason: text(cause, "reason"),
+            message: text(cause, "message"),
+            field: text(cause, "field"),
+        })
+        .collect()
 }

@@ -28,6 +28,7 @@ pub(crate) use read::ListOptions;
 pub(crate) use update::{Change, Make, Part};
 pub(crate) use watch::{WatchOptions, include_object};
 
+use crate::admission::Dynamic;
 use crate::auth::{Attributes, Rbac};
 use crate::identity::Identity;
 use crate::outbound::Caller;
@@ -50,6 +51,8 @@ pub struct Registry {
     pub(crate) rbac: Arc<Rbac>,
     /// Reaches webhooks.
     pub(crate) caller: Caller,
+    /// Webhooks and policies.
+    pub(crate) dynamic: Dynamic,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     pub(crate) service_cidr: Ipv4Net,

@@ -1,5 +1,6 @@
 //! The server: who asks, whether they may, and where the request goes.
 
+use crate::admission::Dynamic;
 use crate::auth::{self, Attributes, Authentication, Authenticator, Authorizer, Rbac, TokenIssuer, impersonate};
 use crate::body::{Request, Response};
 use crate::identity::Identity;
@@ -84,6 +85,7 @@ impl ApiServer {
             caches: caches.clone(),
             rbac,
             caller: Caller::new(caches.clone(), dialer.clone(), config.tasks.clone()),
+            dynamic: Dynamic::default(),
             clock: config.clock,
             rng: config.rng,
             service_cidr: config.service_cidr,

@@ -77,6 +77,7 @@ impl Registry {
             };
             check_preconditions(writing, name, options, &old, revision)?;
             let admission = Admission::new(self, writing, Operation::Delete, Some(&old));
+            admission::mutate(&admission, &mut old.clone()).await?;
             admission::validate(&admission, &old).await?;
             let warnings = admission.into_warnings();
             writing.warnings.extend(warnings);

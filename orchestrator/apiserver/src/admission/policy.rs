@@ -1,0 +1,204 @@
+//! ValidatingAdmissionPolicy and MutatingAdmissionPolicy: rules in CEL, bound to resources.
+//!
+//! Sources: <https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>,
+//! <https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/>
+
+mod mutating;
+mod params;
+mod validating;
+
+pub(crate) use mutating::Mutation;
+pub(super) use mutating::mutate;
+pub(crate) use validating::Validation;
+pub(super) use validating::validate;
+
+use super::Admission;
+use super::conditions::{self, Conditions};
+use super::configurations::Configured;
+use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::cel::{CelError, Expression, Scope};
+use orchestrator_apimachinery::selector::LabelSelector;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The variables of an expression of a policy; `params` only with a `paramKind`.
+const DECLARED: [&str; 7] = ["object", "oldObject", "request", "authorizer", "namespaceObject", "variables", "params"];
+
+type Compiled = Result<Expression, CelError>;
+
+/// A policy whose rules are of type `R`.
+pub(crate) struct Policy<R> {
+    pub name: String,
+    matches: Matches,
+    conditions: Conditions,
+    variables: Vec<(String, Compiled)>,
+    /// apiVersion and kind of its parameters.
+    param_kind: Option<(String, String)>,
+    fails_closed: bool,
+    pub rules: R,
+}
+
+/// What a policy's rules are compiled from.
+pub(crate) trait Rules: Sized {
+    fn compile(spec: &Value, declared: &[&str]) -> Self;
+}
+
+impl<R: Rules> Configured for Policy<R> {
+    fn compile(object: &Value) -> Vec<Self> {
+        let spec = &object["spec"];
+        let param_kind = spec["paramKind"].as_object().map(|kind| {
+            let text = |field: &str| kind.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (text("apiVersion"), text("kind"))
+        });
+        let declared = if param_kind.is_some() { &DECLARED[..] } else { &DECLARED[..DECLARED.len() - 1] };
+        let variables = spec["variables"].as_array().into_iter().flatten().map(|variable| {
+            let text = |field: &str| variable[field].as_str().unwrap_or_default();
+            (text("name").to_owned(), Expression::compile(text("expression"), declared))
+        });
+        vec![Policy {
+            name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            matches: Matches::new(&spec["matchConstraints"]),
+            conditions: Conditions::compile(&spec["matchConditions"], declared),
+            variables: variables.collect(),
+            param_kind,
+            fails_closed: spec["failurePolicy"] != "Ignore",
+            rules: R::compile(spec, declared),
+        }]
+    }
+}
+
+/// `MatchResources`
+struct Matches {
+    rules: Value,
+    excluded: Value,
+    namespaces: LabelSelector,
+    objects: LabelSelector,
+}
+
+impl Matches {
+    fn new(value: &Value) -> Self {
+        let selector = |field: &str| match &value[field] {
+            Value::Null => LabelSelector::default(),
+            selector => LabelSelector::from_object(selector).unwrap_or_default(),
+        };
+        Matches {
+            rules: value["resourceRules"].clone(),
+            excluded: value["excludeResourceRules"].clone(),
+            namespaces: selector("namespaceSelector"),
+            objects: selector("objectSelector"),
+        }
+    }
+
+    /// `narrowing` is for bindings, where no rules mean all that the policy is about.
+    fn fit(&self, admission: &Admission<'_>, object: &Value, narrowing: bool) -> bool {
+        let name = admission.object_name(object);
+        let any = narrowing && self.rules.as_array().is_none_or(Vec::is_empty);
+        (any || admission.fits_rules(&self.rules, &name))
+            && !admission.fits_rules(&self.excluded, &name)
+            && admission.fits_namespace(&self.namespaces, object)
+            && admission.fits_object(&self.objects, object)
+    }
+}
+
+/// A binding of either kind of policy.
+pub(crate) struct Binding {
+    name: String,
+    policy: String,
+    matches: Matches,
+    param_ref: Option<Value>,
+    actions: Vec<String>,
+}
+
+impl Configured for Binding {
+    fn compile(object: &Value) -> Vec<Self> {
+        let spec = &object["spec"];
+        let actions = spec["validationActions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        vec![Binding {
+            name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            policy: spec["policyName"].as_str().unwrap_or_default().to_owned(),
+            matches: Matches::new(&spec["matchResources"]),
+            param_ref: spec["paramRef"].is_object().then(|| spec["paramRef"].clone()),
+            actions: actions.map(str::to_owned).collect(),
+        }]
+    }
+}
+
+/// One evaluation: a policy, its binding and one of the binding's parameters.
+struct Evaluation<'a, R> {
+    policy: &'a Policy<R>,
+    binding: &'a Binding,
+    /// `None` for policies without parameters.
+    params: Option<Value>,
+}
+
+impl<R> Evaluation<'_, R> {
+    /// The variables of the request for this evaluation, `variables` not yet among them.
+    fn scope(&self, admission: &Admission<'_>, object: &Value) -> Scope {
+        let mut scope = conditions::scope(admission, object);
+        scope.set("namespaceObject", &admission.namespace_object().unwrap_or_default());
+        if self.policy.param_kind.is_some() {
+            scope.set("params", self.params.as_ref().unwrap_or(&Value::Null));
+        }
+        scope.set("variables", &Value::Object(Map::new()));
+        scope
+    }
+
+    /// Computes the policy's variables, of which later ones may use earlier ones. One that fails is
+    /// absent: who reads it fails.
+    fn compose(&self, scope: &mut Scope) {
+        let mut values = Map::new();
+        for (name, expression) in &self.policy.variables {
+            let Ok(expression) = expression else { continue };
+            if let Ok(value) = scope.evaluate(expression) {
+                values.insert(name.clone(), value);
+                scope.set("variables", &Value::Object(values.clone()));
+            }
+        }
+    }
+
+    /// Who refuses, in upstream's words.
+    fn denial(&self, plural: &str, why: &str) -> String {
+        format!("{plural} '{}' with binding '{}' denied request: {why}", self.policy.name, self.binding.name)
+    }
+}
+
+/// Whatever the policies say of a request: the evaluations that are due, in order; the errors of
+/// those that cannot be set up.
+fn evaluations<'a, R>(
+    admission: &Admission<'_>,
+    policies: &'a [Arc<Policy<R>>],
+    bindings: &'a [Arc<Binding>],
+    object: &Value,
+) -> Vec<(Evaluation<'a, R>, Result<(), String>)> {
+    let mut due = Vec::new();
+    for policy in policies.iter().filter(|policy| policy.matches.fit(admission, object, false)) {
+        let bound = bindings.iter().filter(|binding| binding.policy == policy.name);
+        for binding in bound.filter(|binding| binding.matches.fit(admission, object, true)) {
+            match params::of(admission, policy.param_kind.as_ref(), binding.param_ref.as_ref()) {
+                Ok(found) => due.extend(
+                    found.into_iter().map(|params| (Evaluation { policy: &**policy, binding, params }, Ok(()))),
+                ),
+                Err(why) => due.push((Evaluation { policy: &**policy, binding, params: None }, Err(why))),
+            }
+        }
+    }
+    due
+}
+
+/// 403 that becomes what a policy's `reason` says.
+fn refusal(admission: &Admission<'_>, name: &str, reason: &str, message: String) -> ApiError {
+    let mut error = admission.writing.forbidden(name, &message);
+    let (code, reason) = match reason {
+        "Unauthorized" => (401, "Unauthorized"),
+        "Forbidden" => (403, "Forbidden"),
+        "RequestEntityTooLarge" => (413, "RequestEntityTooLarge"),
+        _ => (422, "Invalid"),
+    };
+    (error.code, error.reason) = (code, reason.into());
+    error.causes.push(orchestrator_apimachinery::status::Cause {
+        reason: String::new(),
+        message,
+        field: String::new(),
+    });
+    error
+}
