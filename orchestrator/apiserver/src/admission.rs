@@ -1,16 +1,23 @@
 //! Admission: plugins that complete and refuse what authorized clients write. Each is a file
 //! below; the lists here are their order. Dry runs pass through them too.
 
+mod certificates;
 mod conditions;
 mod configurations;
 mod dynamic;
 mod escalation;
+mod ingress;
+mod limit_ranger;
 mod node_restriction;
+mod pod_security;
 mod policy;
 mod priority;
+pub(crate) mod quota;
 mod request;
 mod runtime_class;
 mod service_account;
+mod storage;
+mod taint;
 mod tolerations;
 mod webhook;
 
@@ -76,8 +83,26 @@ fn is_pod(writing: &Writing<'_>) -> bool {
 type Mutate = fn(&Admission<'_>, &mut Value) -> Result<(), ApiError>;
 type Validate = fn(&Admission<'_>, &Value) -> Result<(), ApiError>;
 
-const MUTATING: [Mutate; 4] = [service_account::mutate, priority::mutate, tolerations::mutate, runtime_class::mutate];
-const VALIDATING: [Validate; 3] = [service_account::validate, node_restriction::validate, escalation::validate];
+const MUTATING: [Mutate; 9] = [
+    limit_ranger::mutate,
+    service_account::mutate,
+    taint::mutate,
+    priority::mutate,
+    tolerations::mutate,
+    storage::mutate_class,
+    runtime_class::mutate,
+    certificates::mutate,
+    ingress::mutate,
+];
+const VALIDATING: [Validate; 7] = [
+    limit_ranger::validate,
+    service_account::validate,
+    pod_security::validate,
+    storage::validate_growth,
+    certificates::validate,
+    node_restriction::validate,
+    escalation::validate,
+];
 
 /// Waits for what plugins will look up, before the first of them runs.
 pub(crate) async fn wait(registry: &Registry, writing: &Writing<'_>, object: &Value) -> Result<(), ApiError> {
@@ -105,7 +130,9 @@ fn complete(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiErro
 /// deleted.
 pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
     VALIDATING.iter().try_for_each(|plugin| plugin(admission, object))?;
-    dynamic::validate(admission, object).await
+    dynamic::validate(admission, object).await?;
+    // Last, so that nothing is counted that is refused for another reason.
+    quota::validate(admission, object)
 }
 
 /// `details.causes` of a Status.

@@ -12,9 +12,12 @@ pub(super) trait Configured: Sized {
     fn compile(object: &Value) -> Vec<Self>;
 }
 
+/// Compiled parts.
+pub(super) type Parts<T> = Arc<[Arc<T>]>;
+
 /// The compiled parts of all objects of a kind, in the order of their names.
 pub(super) struct Compiled<T> {
-    state: Mutex<(Option<Revision>, Arc<[Arc<T>]>)>,
+    state: Mutex<(Option<Revision>, Parts<T>)>,
 }
 
 impl<T> Default for Compiled<T> {
@@ -25,7 +28,7 @@ impl<T> Default for Compiled<T> {
 
 impl<T: Configured> Compiled<T> {
     /// The parts as of what the cache shows now.
-    pub fn current(&self, cache: &Cache) -> Result<Arc<[Arc<T>]>, ApiError> {
+    pub fn current(&self, cache: &Cache) -> Result<Parts<T>, ApiError> {
         let (objects, revision, _) = cache.snapshot();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.0 != Some(revision) {

@@ -1,6 +1,6 @@
 //! Admission that objects of the cluster configure: webhooks and policies.
 
-use super::configurations::{Compiled, Configured};
+use super::configurations::{Compiled, Configured, Parts};
 use super::policy::{self, Binding, Mutation, Policy, Validation};
 use super::webhook::{self, Webhook};
 use super::{Admission, Operation, complete};
@@ -23,11 +23,7 @@ pub(crate) struct Dynamic {
 }
 
 /// The parts of all objects of a kind; none where the kind is not served.
-fn current<T: Configured>(
-    registry: &Registry,
-    compiled: &Compiled<T>,
-    plural: &str,
-) -> Result<Arc<[Arc<T>]>, ApiError> {
+fn current<T: Configured>(registry: &Registry, compiled: &Compiled<T>, plural: &str) -> Result<Parts<T>, ApiError> {
     match registry.caches.cache(GROUP, plural) {
         Some(cache) => compiled.current(cache),
         None => Ok(Arc::from(Vec::new())),

@@ -110,8 +110,9 @@ impl Registry {
         (strategy.default)(&mut object);
         admission::wait(self, writing, &object).await?;
         let hook = hooks::of(&kind);
-        let _turn = if hook.allocates { Some(self.allocation.lock().await) } else { None };
-        if hook.allocates {
+        let allocates = hook.allocates || admission::quota::takes_turn(self, writing);
+        let _turn = if allocates { Some(self.allocation.lock().await) } else { None };
+        if allocates {
             self.caches.fresh().await?;
         }
         let home = self.home(writing, meta::name(&object)).await?;
@@ -133,7 +134,7 @@ impl Registry {
         writing.warnings.extend((strategy.warnings)(&object));
         let key = key(&kind, &writing.what.namespace, &name);
         let revision = self.insert(writing, &key, &object, home).await?;
-        if hook.allocates && !writing.dry_run {
+        if allocates && !writing.dry_run {
             self.caches.wait(revision).await?;
         }
         Ok(Answer { object: with_revision(object, revision), deleted: false })

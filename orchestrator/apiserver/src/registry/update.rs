@@ -47,8 +47,9 @@ impl Registry {
         let kind = writing.kind.clone();
         let key = key(&kind, change.namespace, change.name);
         let hook = hooks::of(&kind);
-        let _turn = if hook.allocates { Some(self.allocation.lock().await) } else { None };
-        if hook.allocates {
+        let allocates = hook.allocates || (change.part == Part::Main && admission::quota::takes_turn(self, writing));
+        let _turn = if allocates { Some(self.allocation.lock().await) } else { None };
+        if allocates {
             self.caches.fresh().await?;
         }
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
@@ -70,7 +71,7 @@ impl Registry {
             }
             match self.compare_and(&key, revision, op).await? {
                 Some(done) => {
-                    if hook.allocates {
+                    if allocates {
                         self.caches.wait(done).await?;
                     }
                     return Ok(Answer { object: with_revision(new, done), deleted: gone });

@@ -1,0 +1,139 @@
+//! ResourceQuota: what the objects of a namespace use together stays below what its quotas allow.
+//!
+//! What is used is summed over the objects themselves, under a turn that writes of namespaces
+//! with quotas take one after the other, so that two requests cannot share the last piece.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/policy/resource-quotas/>
+
+mod usage;
+
+use super::{Admission, Operation};
+use crate::registry::{ObjectReader, Registry, Writing};
+use orchestrator_apimachinery::quantity::Quantity;
+use orchestrator_apimachinery::{ApiError, Scope, meta};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use usage::{Usage, missing_of_pod, of_object};
+
+/// Whether a write has to take a turn, because its namespace has quotas.
+pub(crate) fn takes_turn(registry: &Registry, writing: &Writing<'_>) -> bool {
+    writing.kind.scope == Scope::Namespaced
+        && !registry.caches.list("", "resourcequotas", Some(&writing.what.namespace)).is_empty()
+}
+
+/// Refuses what would exceed a quota.
+pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+    let writing = admission.writing;
+    let part = &*writing.what.subresource;
+    let about = match admission.operation {
+        Operation::Create => part.is_empty(),
+        Operation::Update => matches!(part, "" | "resize"),
+        Operation::Delete => false,
+    };
+    if !about || writing.kind.scope != Scope::Namespaced || meta::is_deleting(object) {
+        return Ok(());
+    }
+    let namespace = &writing.what.namespace;
+    let quotas = admission.registry.caches.list("", "resourcequotas", Some(namespace));
+    if quotas.is_empty() {
+        return Ok(());
+    }
+    let kind = (&*writing.kind.group, &*writing.kind.plural);
+    let wanted = grown(of_object(kind, object), admission.old.map(|old| of_object(kind, old)));
+    let mut refused = Vec::new();
+    for bytes in &quotas {
+        let quota: Value = serde_json::from_slice(bytes).map_err(ApiError::internal)?;
+        if kind == ("", "pods") && !usage::in_scope(&quota["spec"], object) {
+            continue;
+        }
+        if kind != ("", "pods") && usage::is_scoped(&quota["spec"]) {
+            continue;
+        }
+        let hard = amounts(&quota["spec"]["hard"]);
+        let name = meta::name(&quota);
+        if kind == ("", "pods") && admission.operation == Operation::Create {
+            let missing = missing_of_pod(object, hard.keys());
+            if !missing.is_empty() {
+                return Err(refuse(
+                    admission,
+                    object,
+                    &format!("failed quota: {name}: must specify {}", missing.join("; ")),
+                ));
+            }
+        }
+        let touched: BTreeSet<&String> = hard.keys().filter(|resource| wanted.contains_key(*resource)).collect();
+        if touched.is_empty() {
+            continue;
+        }
+        let used = used(admission, &quota, &touched);
+        let over: Vec<&&String> = touched
+            .iter()
+            .filter(|resource| {
+                used.get(**resource).copied().unwrap_or_default() + wanted[**resource] > hard[**resource]
+            })
+            .collect();
+        if !over.is_empty() {
+            let shown = |of: &dyn Fn(&str) -> Quantity| {
+                let each = over.iter().map(|resource| format!("{resource}={}", of(resource).canonical()));
+                each.collect::<Vec<_>>().join(",")
+            };
+            refused.push(format!(
+                "exceeded quota: {name}, requested: {}, used: {}, limited: {}",
+                shown(&|resource| wanted[resource]),
+                shown(&|resource| used.get(resource).copied().unwrap_or_default()),
+                shown(&|resource| hard[resource]),
+            ));
+        }
+    }
+    match refused.first() {
+        Some(why) => Err(refuse(admission, object, why)),
+        None => Ok(()),
+    }
+}
+
+fn refuse(admission: &Admission<'_>, object: &Value, why: &str) -> ApiError {
+    admission.writing.forbidden(meta::name(object), why)
+}
+
+fn amounts(map: &Value) -> BTreeMap<String, Quantity> {
+    let entries = map.as_object().into_iter().flatten();
+    entries.filter_map(|(name, value)| Some((usage::canonical(name), Quantity::parse(value.as_str()?).ok()?))).collect()
+}
+
+/// By how much usage grows; what shrinks or stays is left out.
+fn grown(new: Usage, old: Option<Usage>) -> Usage {
+    let old = old.unwrap_or_default();
+    let growth = new.into_iter().map(|(resource, amount)| {
+        let before = old.get(&resource).copied().unwrap_or_default();
+        (resource, amount - before)
+    });
+    growth.filter(|(_, amount)| !amount.is_zero() && !amount.is_negative()).collect()
+}
+
+/// What the objects of the namespace use of these resources.
+fn used(admission: &Admission<'_>, quota: &Value, resources: &BTreeSet<&String>) -> Usage {
+    let caches = &admission.registry.caches;
+    let namespace = &admission.writing.what.namespace;
+    let catalog = caches.catalog();
+    let mut total = Usage::new();
+    let mut seen = BTreeSet::new();
+    for kind in catalog.all().iter().filter(|kind| kind.scope == Scope::Namespaced && kind.stored.is_none()) {
+        let named = (&*kind.group, &*kind.plural);
+        if !usage::may_use(named, resources) || !seen.insert(named) {
+            continue;
+        }
+        for bytes in caches.list(&kind.group, &kind.plural, Some(namespace)) {
+            let Ok(object) = serde_json::from_slice::<Value>(&bytes) else { continue };
+            if named == ("", "pods") && !usage::in_scope(&quota["spec"], &object) {
+                continue;
+            }
+            for (resource, amount) in of_object(named, &object) {
+                if resources.contains(&resource) {
+                    let sum = total.entry(resource).or_default();
+                    *sum = *sum + amount;
+                }
+            }
+        }
+    }
+    total
+}

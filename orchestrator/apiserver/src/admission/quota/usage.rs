@@ -1,0 +1,219 @@
+//! What single objects use, by the names that quotas give to resources.
+
+use orchestrator_apimachinery::quantity::Quantity;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Amounts by resource.
+pub(super) type Usage = BTreeMap<String, Quantity>;
+
+const COMPUTE: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+/// Core kinds that quotas count by their plain plural.
+const COUNTED: [&str; 7] =
+    ["configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets", "services"];
+
+/// The one name of a resource: `cpu` is `requests.cpu`.
+pub(super) fn canonical(name: &str) -> String {
+    if COMPUTE.contains(&name) { format!("requests.{name}") } else { name.to_owned() }
+}
+
+fn count_name((group, plural): (&str, &str)) -> String {
+    if group.is_empty() { format!("count/{plural}") } else { format!("count/{plural}.{group}") }
+}
+
+/// Whether objects of a kind can use one of the resources.
+pub(super) fn may_use(kind: (&str, &str), resources: &BTreeSet<&String>) -> bool {
+    let count = count_name(kind);
+    resources.iter().any(|resource| {
+        **resource == count
+            || (kind.0.is_empty()
+                && match kind.1 {
+                    "pods" => {
+                        *resource == "pods" || resource.starts_with("requests.") || resource.starts_with("limits.")
+                    }
+                    "services" => resource.starts_with("services"),
+                    "persistentvolumeclaims" => {
+                        *resource == "persistentvolumeclaims"
+                            || *resource == "requests.storage"
+                            || resource.contains(".storageclass.storage.k8s.io/")
+                    }
+                    plural => *resource == plural,
+                })
+    })
+}
+
+/// What an object uses.
+pub(super) fn of_object(kind: (&str, &str), object: &Value) -> Usage {
+    let one = Quantity::from_millis(1000);
+    let mut usage = Usage::from([(count_name(kind), one)]);
+    if !kind.0.is_empty() {
+        return usage;
+    }
+    match kind.1 {
+        "pods" if is_over(object) => return usage,
+        "pods" => of_pod(object, &mut usage),
+        "services" => of_service(&object["spec"], &mut usage),
+        "persistentvolumeclaims" => of_claim(&object["spec"], &mut usage),
+        _ => {}
+    }
+    if COUNTED.contains(&kind.1) {
+        usage.insert(kind.1.to_owned(), one);
+    }
+    usage
+}
+
+fn is_over(pod: &Value) -> bool {
+    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+}
+
+fn parsed(amounts: &Value) -> impl Iterator<Item = (&String, Quantity)> {
+    let amounts = amounts.as_object().into_iter().flatten();
+    amounts.filter_map(|(name, value)| Some((name, Quantity::parse(value.as_str()?).ok()?)))
+}
+
+fn add(usage: &mut Usage, name: String, amount: Quantity) {
+    let sum = usage.entry(name).or_default();
+    *sum = *sum + amount;
+}
+
+/// The sum of the containers, or of the largest init container where that is more; sidecars count with the sum.
+fn of_pod(pod: &Value, usage: &mut Usage) {
+    let spec = &pod["spec"];
+    for part in ["requests", "limits"] {
+        let mut sum = Usage::new();
+        let list = |field: &str| spec[field].as_array().into_iter().flatten();
+        let sidecars = list("initContainers").filter(|container| container["restartPolicy"] == "Always");
+        for container in list("containers").chain(sidecars) {
+            for (name, amount) in parsed(&container["resources"][part]) {
+                add(&mut sum, name.clone(), amount);
+            }
+        }
+        for container in list("initContainers").filter(|container| container["restartPolicy"] != "Always") {
+            for (name, amount) in parsed(&container["resources"][part]) {
+                let largest = sum.entry(name.clone()).or_default();
+                *largest = if amount > *largest { amount } else { *largest };
+            }
+        }
+        for (name, amount) in parsed(&spec["overhead"]) {
+            add(&mut sum, name.clone(), amount);
+        }
+        usage.extend(sum.into_iter().map(|(name, amount)| (format!("{part}.{name}"), amount)));
+    }
+}
+
+fn of_service(spec: &Value, usage: &mut Usage) {
+    let one = Quantity::from_millis(1000);
+    let ports = spec["ports"].as_array().map_or(0, Vec::len) as i64;
+    match spec["type"].as_str() {
+        Some("LoadBalancer") => {
+            usage.insert("services.loadbalancers".into(), one);
+            if spec["allocateLoadBalancerNodePorts"] != false {
+                usage.insert("services.nodeports".into(), Quantity::from_millis(ports * 1000));
+            }
+        }
+        Some("NodePort") => {
+            usage.insert("services.nodeports".into(), Quantity::from_millis(ports * 1000));
+        }
+        _ => {}
+    }
+}
+
+fn of_claim(spec: &Value, usage: &mut Usage) {
+    let one = Quantity::from_millis(1000);
+    let size = spec["resources"]["requests"]["storage"].as_str().and_then(|text| Quantity::parse(text).ok());
+    let size = size.unwrap_or_default();
+    usage.insert("requests.storage".into(), size);
+    if let Some(class) = spec["storageClassName"].as_str().filter(|class| !class.is_empty()) {
+        usage.insert(format!("{class}.storageclass.storage.k8s.io/requests.storage"), size);
+        usage.insert(format!("{class}.storageclass.storage.k8s.io/persistentvolumeclaims"), one);
+    }
+}
+
+/// What a quota on compute resources makes every container say, and who does not.
+pub(super) fn missing_of_pod<'r>(pod: &Value, hard: impl Iterator<Item = &'r String>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for resource in hard {
+        let Some((part, name)) = resource.split_once('.').filter(|(part, _)| matches!(*part, "requests" | "limits"))
+        else {
+            continue;
+        };
+        if !COMPUTE.contains(&name) {
+            continue;
+        }
+        let containers = ["containers", "initContainers"]
+            .into_iter()
+            .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
+        let silent = containers.filter(|container| container["resources"][part][name].is_null());
+        let names: Vec<&str> = silent.filter_map(|container| container["name"].as_str()).collect();
+        if !names.is_empty() {
+            missing.push(format!("{resource} for: {}", names.join(",")));
+        }
+    }
+    missing
+}
+
+/// Whether a quota is only about some Pods.
+pub(super) fn is_scoped(spec: &Value) -> bool {
+    let some = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+    some(&spec["scopes"]) || some(&spec["scopeSelector"]["matchExpressions"])
+}
+
+/// Whether a Pod is of a quota's scopes.
+pub(super) fn in_scope(spec: &Value, pod: &Value) -> bool {
+    let plain = spec["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let expressions = spec["scopeSelector"]["matchExpressions"].as_array().into_iter().flatten();
+    plain.into_iter().all(|scope| has_scope(scope, pod)) && expressions.into_iter().all(|wanted| fits(wanted, pod))
+}
+
+fn has_scope(scope: &str, pod: &Value) -> bool {
+    let terminating = pod["spec"]["activeDeadlineSeconds"].as_i64().is_some_and(|seconds| seconds >= 0);
+    match scope {
+        "Terminating" => terminating,
+        "NotTerminating" => !terminating,
+        "BestEffort" => is_best_effort(pod),
+        "NotBestEffort" => !is_best_effort(pod),
+        "PriorityClass" => pod["spec"]["priorityClassName"].as_str().is_some_and(|name| !name.is_empty()),
+        "CrossNamespacePodAffinity" => crosses_namespaces(pod),
+        _ => false,
+    }
+}
+
+fn fits(wanted: &Value, pod: &Value) -> bool {
+    let scope = wanted["scopeName"].as_str().unwrap_or_default();
+    if scope != "PriorityClass" {
+        return has_scope(scope, pod) == (wanted["operator"] != "DoesNotExist");
+    }
+    let class = pod["spec"]["priorityClassName"].as_str().unwrap_or_default();
+    let listed = wanted["values"].as_array().into_iter().flatten().any(|value| value == class);
+    match wanted["operator"].as_str() {
+        Some("In") => listed,
+        Some("NotIn") => !listed,
+        Some("DoesNotExist") => class.is_empty(),
+        _ => !class.is_empty(),
+    }
+}
+
+fn is_best_effort(pod: &Value) -> bool {
+    let containers = ["containers", "initContainers"]
+        .into_iter()
+        .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
+    !containers.into_iter().any(|container| {
+        ["requests", "limits"]
+            .iter()
+            .any(|part| ["cpu", "memory"].iter().any(|name| !container["resources"][*part][*name].is_null()))
+    })
+}
+
+fn crosses_namespaces(pod: &Value) -> bool {
+    let affinity = &pod["spec"]["affinity"];
+    ["podAffinity", "podAntiAffinity"].iter().any(|side| {
+        let required =
+            affinity[*side]["requiredDuringSchedulingIgnoredDuringExecution"].as_array().into_iter().flatten();
+        let preferred =
+            affinity[*side]["preferredDuringSchedulingIgnoredDuringExecution"].as_array().into_iter().flatten();
+        required.chain(preferred.map(|term| &term["podAffinityTerm"])).any(|term| {
+            term["namespaces"].as_array().is_some_and(|names| !names.is_empty())
+                || term["namespaceSelector"].is_object()
+        })
+    })
+}
