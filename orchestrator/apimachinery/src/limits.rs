@@ -37,3 +37,7 @@ pub const CEL_DEPTH_MAX: usize = 200;
 pub const CEL_SHALLOW_DEPTH_MAX: usize = 20;
 /// Stack of a thread that parses CEL or evaluates a deep expression; only what is used of it is taken.
 pub const CEL_STACK_BYTES: usize = 256 * 1024 * 1024;
+/// Entries of `managedFields` that tell of updates; older ones are merged (upstream's 10).
+pub const UPDATE_MANAGERS_MAX: usize = 10;
+/// Bytes of the name of a field manager (upstream's 128).
+pub const FIELD_MANAGER_BYTES_MAX: usize = 128;
