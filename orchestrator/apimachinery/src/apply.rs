@@ -27,7 +27,7 @@ pub use config::Config;
 pub use entry::{Entry, Operation, Writer, same_but_times};
 pub use manager::{check_manager, manager_of_agent};
 pub use realm::Realm;
-pub use set::FieldSet;
+pub use set::{FieldSet, fuzz};
 
 use crate::schema::Schema;
 use serde_json::Value;

@@ -6,8 +6,8 @@
 
 #![allow(clippy::result_large_err, reason = "an ApiError is made once for each refused request, never in a hot loop")]
 
-pub mod cel;
 pub mod apply;
+pub mod cel;
 pub mod codec;
 pub mod discovery;
 pub mod field;

@@ -1,4 +1,5 @@
-//! The three kinds of patch that kubectl sends (server-side apply is a later one).
+//! The three kinds of patch that change an object as they say; the fourth, server-side apply, is
+//! [`crate::apply`].
 
 mod json;
 mod strategic;
@@ -10,8 +11,14 @@ use crate::status::ApiError;
 use serde_json::{Map, Value};
 
 /// The media types of patches, as errors list them.
-pub const ACCEPTED: &str =
-    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
+pub const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
+                            application/strategic-merge-patch+json, application/apply-patch+yaml";
+
+/// Whether a Content-Type header names a server-side apply: `application/apply-patch+yaml`.
+pub fn is_apply(content_type: Option<&str>) -> bool {
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/apply-patch+yaml")
+}
 
 /// What kind of patch a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

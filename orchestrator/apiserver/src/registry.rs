@@ -8,6 +8,7 @@ mod create;
 mod delete;
 pub(crate) mod envelope;
 pub(crate) mod hooks;
+pub(crate) mod managed;
 pub(crate) mod namespace;
 mod object;
 pub(crate) mod pod;
@@ -68,6 +69,10 @@ pub(crate) struct Writing<'a> {
     pub what: &'a Attributes,
     pub dry_run: bool,
     pub validation: FieldValidation,
+    /// Who owns the fields that are written.
+    pub manager: String,
+    /// Whether the object comes with its owners, worked out by an apply.
+    pub applied: bool,
     /// Texts for `Warning:` headers.
     pub warnings: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use crate::auth::Attributes;
 use http::Method;
 use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::apply::check_manager;
 use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::schema::FieldValidation;
 use orchestrator_apimachinery::selector::FieldSelector;
@@ -62,6 +63,32 @@ impl Query {
                 errors.not_supported(&Path::new("dryRun"), other, &["All"]);
                 Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &errors))
             }
+        }
+    }
+
+    /// What `fieldManager` says; an error names `options`, such as `PatchOptions`.
+    pub fn field_manager(&self, options: &str) -> Result<Option<&str>, ApiError> {
+        let name = self.text("fieldManager");
+        let mut errors = Errors::default();
+        check_manager(name, &mut errors);
+        match errors.is_empty() {
+            true => Ok(Some(name).filter(|name| !name.is_empty())),
+            false => Err(ApiError::invalid("meta.k8s.io", options, "", &errors)),
+        }
+    }
+
+    /// Checks what goes with a patch: an apply names its manager, and alone may use force.
+    pub fn check_patch(&self, apply: bool) -> Result<(), ApiError> {
+        let mut errors = Errors::default();
+        if apply && self.text("fieldManager").is_empty() {
+            errors.required(&Path::new("fieldManager"), "is required for apply patch");
+        }
+        if !apply && self.get("force").is_some() {
+            errors.forbidden(&Path::new("force"), "may not be specified for non-apply patch");
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(ApiError::invalid("meta.k8s.io", "PatchOptions", "", &errors)),
         }
     }
 

@@ -12,15 +12,20 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use http::Method;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use orchestrator_apimachinery::apply::manager_of_agent;
 use orchestrator_apimachinery::codec::{self, Decoded, Format};
 use orchestrator_apimachinery::limits::BODY_BYTES_MAX;
 use orchestrator_apimachinery::patch::PatchType;
 use orchestrator_apimachinery::{ApiError, Kind, Scope, Verb, meta, schema, table};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+mod apply;
+
+pub(crate) use apply::is_apply;
 
 /// A request for a resource that is served.
 pub(crate) struct Asked<'a> {
@@ -31,6 +36,8 @@ pub(crate) struct Asked<'a> {
     pub kind: &'a Arc<Kind>,
     pub query: &'a Query,
     pub shape: Shape,
+    /// The User-Agent header, "" when there is none.
+    pub agent: String,
 }
 
 /// Answers a request for a resource, once it is authorized. Boxed, because the futures of all
@@ -66,7 +73,8 @@ async fn serve_verb(
         ("log" | "portforward", _) => Shape::Plain,
         (_, shape) => shape?,
     };
-    let asked = Asked { server, who, what, target, kind, query, shape };
+    let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let asked = Asked { server, who, what, target, kind, query, shape, agent };
     let placed = target.namespace.is_empty() != (kind.scope == Scope::Namespaced);
     if !placed && (!target.namespace.is_empty() || !target.name.is_empty()) {
         return Err(ApiError::no_such_path());
@@ -140,14 +148,6 @@ pub(crate) async fn read_object(request: Request) -> Result<Decoded, ApiError> {
 /// A patch's type and content.
 async fn read_patch(request: Request) -> Result<(PatchType, Value), ApiError> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    if content_type.as_deref().is_some_and(|text| text.starts_with("application/apply-patch")) {
-        let mut error = ApiError::unsupported_media_type(orchestrator_apimachinery::patch::ACCEPTED);
-        error.message = format!(
-            "server-side apply is not served yet, use client-side apply (kubectl apply without --server-side); {}",
-            error.message
-        );
-        return Err(error);
-    }
     let type_ = PatchType::from_content_type(content_type.as_deref())?;
     let (_, body) = read_body(request).await?;
     Ok((type_, codec::decode(Format::Json, &body, &|_, _| None)?.value))
@@ -169,12 +169,23 @@ pub(crate) async fn read_patch_of(request: Request, schema: Arc<schema::Schema>)
 
 impl<'a> Asked<'a> {
     pub fn writing(&self) -> Result<Writing<'a>, ApiError> {
+        let options = match &*self.what.verb {
+            "create" => "CreateOptions",
+            "update" => "UpdateOptions",
+            _ => "PatchOptions",
+        };
+        let manager = match self.query.field_manager(options)? {
+            Some(manager) => manager.to_owned(),
+            None => manager_of_agent(&self.agent),
+        };
         Ok(Writing {
             kind: self.kind,
             who: self.who,
             what: self.what,
             dry_run: self.query.dry_run()?,
             validation: self.query.field_validation()?,
+            manager,
+            applied: false,
             warnings: Vec::new(),
         })
     }
@@ -276,6 +287,10 @@ impl<'a> Asked<'a> {
     }
 
     pub async fn patch(&self, request: Request, part: Part) -> Result<Response, ApiError> {
+        if is_apply(&request) {
+            return self.apply(request, part).await;
+        }
+        self.query.check_patch(false)?;
         let (type_, patch) = read_patch(request).await?;
         let schema = self.kind.schema();
         let mut make = |old: &Value| {

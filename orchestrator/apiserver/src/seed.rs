@@ -80,6 +80,7 @@ impl FrontDoor {
             .method(method)
             .uri(path)
             .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::USER_AGENT, "kube-apiserver")
             .body(full(bytes))
             .map_err(ApiError::internal)?;
         let who = Identity::user("system:apiserver", &["system:masters"]);

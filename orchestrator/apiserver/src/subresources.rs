@@ -3,7 +3,7 @@
 use crate::auth::{self, Attributes};
 use crate::body::{Request, Response};
 use crate::registry::{self, Change, DeleteOptions, Part};
-use crate::resources::{Asked, read_object, read_patch_of, success};
+use crate::resources::{Asked, is_apply, read_object, read_patch_of, success};
 use crate::respond;
 use crate::stream::{self, StreamContext};
 use orchestrator_apimachinery::{ApiError, meta, schema};
@@ -58,7 +58,10 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
         let mut make = |old: &Value| registry::scale::apply(&body, old);
         let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
         asked.server.registry.change(&mut writing, change).await?
+    } else if is_apply(&request) {
+        asked.apply_scale(request, &mut writing).await?
     } else {
+        asked.query.check_patch(false)?;
         let schema = schema::builtin("io.k8s.api.autoscaling.v1.Scale");
         let patch = read_patch_of(request, schema).await?;
         let mut make = |old: &Value| {

@@ -8,6 +8,8 @@ use crate::{image, version};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use futures::FutureExt;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::Client;
 use orchestrator_apimachinery::Catalog;
 use orchestrator_apiserver::bootstrap::BootstrapConfig;
@@ -42,6 +44,8 @@ const SERVICE_CIDR: &str = "10.96.0.0/12";
 const API_SERVICE_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 /// How Pods see the host: the first address of the node's Pods.
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
+/// The field manager of all controllers, as upstream's are one process.
+const CONTROLLERS: &str = "kube-controller-manager";
 /// Bytes on the way between API server and kubelet, in each direction.
 const NODE_STREAM_BYTES: usize = 64 * 1024;
 /// How long guests have to end with the process.
@@ -111,10 +115,12 @@ struct Api {
     pki: Pki,
 }
 
-/// A client that enters the server right after authentication, as `identity`.
-fn client_of(server: &Arc<ApiServer>, identity: Identity) -> Client {
+/// A client that enters the server right after authentication, as `identity`. `agent` is the
+/// manager of the fields that it writes.
+fn client_of(server: &Arc<ApiServer>, identity: Identity, agent: &'static str) -> Client {
     let server = server.clone();
-    orchestrator_client::in_memory(Arc::new(move |request| {
+    orchestrator_client::in_memory(Arc::new(move |mut request| {
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(agent));
         let (server, identity) = (server.clone(), identity.clone());
         async move { server.handle(identity, request).await }.boxed()
     }))
@@ -142,7 +148,7 @@ impl Cluster {
         // Set once, here.
         let _ = dialer.kubelet.set((node_name, kubelet.clone()));
         start_control_loops(&api, &clock, &rng, &tasks);
-        let admin = client_of(&api.server, Identity::user("kubernetes-admin", &["kubeadm:cluster-admins"]));
+        let admin = client_of(&api.server, Identity::user("kubernetes-admin", &["kubeadm:cluster-admins"]), "coracle");
         let node_ip = config.listen.ip().to_string();
         Ok(Cluster { kubeconfig, admin, node_ip, tasks, kubelet, switch, wasm, store, _lock: lock })
     }
@@ -294,20 +300,20 @@ fn start_kubelet(
         rng: rng.clone(),
     };
     let identity = Identity::user(&format!("system:node:{node_name}"), &["system:nodes"]);
-    Ok(Kubelet::start(kubelet_config, client_of(&api.server, identity), machine, tasks)?)
+    Ok(Kubelet::start(kubelet_config, client_of(&api.server, identity, "kubelet"), machine, tasks)?)
 }
 
 fn start_control_loops(api: &Api, clock: &Clock, rng: &Rng, tasks: &Tasks) {
     let server = api.server.clone();
     let controllers = ControllersConfig {
-        shared: client_of(&server, Identity::user("system:kube-controller-manager", &[])),
-        client_of: Arc::new(move |name| client_of(&server, service_account(name))),
+        shared: client_of(&server, Identity::user("system:kube-controller-manager", &[]), CONTROLLERS),
+        client_of: Arc::new(move |name| client_of(&server, service_account(name), CONTROLLERS)),
         catalog: Arc::new(Catalog::builtin()),
         root_ca: api.pki.ca_pem().to_owned(),
         clock: clock.clone(),
         rng: rng.clone(),
     };
     Controllers::start(controllers, tasks);
-    let client = client_of(&api.server, Identity::user("system:kube-scheduler", &[]));
+    let client = client_of(&api.server, Identity::user("system:kube-scheduler", &[]), "kube-scheduler");
     Scheduler::start(SchedulerConfig { client, clock: clock.clone(), rng: rng.clone() }, tasks);
 }

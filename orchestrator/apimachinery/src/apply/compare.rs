@@ -62,6 +62,9 @@ pub(super) fn covered(spot: Spot<'_>, value: &Value, claim: Claim, member: bool)
             }
             node(member, fields)
         }
+        (Form::Set | Form::Items(_), Value::Array(list)) if list.is_empty() => {
+            node(member || spot.tells_empty(value), Fields::new())
+        }
         (Form::Set, Value::Array(list)) => {
             let elements = list.iter().map(|value| (value_element(value), Value::Object(Map::new())));
             node(member, elements.collect())
@@ -134,18 +137,14 @@ fn within(spot: Spot<'_>, old: &Value, new: &Value) -> Delta {
             pairs(old, new, |key, old, new| gathered.add(|| field_element(key), compare(*entry, old, new, false)));
             gathered.finish()
         }
-        (Form::Set, Form::Set, Value::Array(old), Value::Array(new)) if old != new => {
-            sets(old, new)
-        }
+        (Form::Set, Form::Set, Value::Array(old), Value::Array(new)) if old != new => sets(old, new),
         (Form::Items(items), Form::Items(_), Value::Array(before), Value::Array(after)) if before != after => {
             match (elements(&old_form, old), elements(&new_form, new)) {
                 (Some(old), Some(new)) => lists(*items, index(before, old), index(after, new)),
                 _ => whole(spot, old, new),
             }
         }
-        (Form::Leaf, Form::Leaf, ..) if old != new => {
-            Delta { touched: Some(Fields::new()), removed: None }
-        }
+        (Form::Leaf, Form::Leaf, ..) if old != new => Delta { touched: Some(Fields::new()), removed: None },
         (Form::Struct(_), Form::Struct(_), ..)
         | (Form::Map(_), Form::Map(_), ..)
         | (Form::Set, Form::Set, ..)

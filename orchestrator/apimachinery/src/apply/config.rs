@@ -97,8 +97,7 @@ impl Config {
 
     /// The live object as it is once the configuration is applied, with its `managedFields`; 409
     /// when that changes what others own, unless `force` takes it from them.
-    pub fn apply(&self, live: &Value, writer: &Writer<'_>, force: bool) -> Result<Value, ApiError> {
-        let mut live = live.clone();
+    pub fn apply(&self, mut live: Value, writer: &Writer<'_>, force: bool) -> Result<Value, ApiError> {
         let managed = take(&mut live).unwrap_or_default();
         let mut entries = read_own(managed);
         if entries.is_empty() {

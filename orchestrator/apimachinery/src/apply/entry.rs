@@ -137,9 +137,8 @@ pub(super) fn write(mut entries: Vec<Entry>) -> Value {
     entries.sort_by(|one, other| {
         let order = |entry: &'_ Entry| (entry.operation, entry.time.clone());
         order(one).cmp(&order(other)).then_with(|| {
-            let names = |entry: &'_ Entry| {
-                (entry.manager.clone(), entry.api_version.clone(), entry.subresource.clone())
-            };
+            let names =
+                |entry: &'_ Entry| (entry.manager.clone(), entry.api_version.clone(), entry.subresource.clone());
             names(one).cmp(&names(other))
         })
     });

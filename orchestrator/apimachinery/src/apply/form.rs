@@ -110,9 +110,14 @@ impl<'a> Spot<'a> {
         }
     }
 
-    /// Whether a value is one of fields that a type knows.
-    pub(super) fn is_struct(self, value: &Value) -> bool {
-        matches!(self.form(value), Form::Struct(_))
+    /// Whether a value says something when it is empty: built-in types cannot tell an empty list or
+    /// map from none, but a pointer to an empty struct.
+    pub(super) fn tells_empty(self, value: &Value) -> bool {
+        match self.form(value) {
+            Form::Struct(_) => true,
+            Form::Set | Form::Items(_) => self.loose,
+            Form::Map(_) | Form::Leaf => false,
+        }
     }
 
     fn is_atomic(self, shape: &Type) -> bool {

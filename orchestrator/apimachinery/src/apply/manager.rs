@@ -8,7 +8,10 @@ const UNKNOWN: &str = "unknown";
 
 /// Whether a character shows, as Go's `unicode.IsPrint` has it: of spaces only the plain one.
 fn is_printable(c: char) -> bool {
-    c == ' ' || !(c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}'))
+    c == ' '
+        || !(c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}'))
 }
 
 /// What is wrong with the parameter `fieldManager`.

@@ -12,6 +12,7 @@ pub(super) fn merge(spot: Spot<'_>, target: &mut Value, config: &Value) {
             for (name, value) in config {
                 match fields.get_mut(name) {
                     Some(target) => merge(shape.field(name).0, target, value),
+                    None if says_nothing(shape.field(name).0, value) => {}
                     None => {
                         fields.insert(name.clone(), value.clone());
                     }
@@ -43,6 +44,12 @@ pub(super) fn merge(spot: Spot<'_>, target: &mut Value, config: &Value) {
         }
         (_, target, config) => target.clone_from(config),
     }
+}
+
+/// Whether a value is an empty list that built-in types cannot tell from none.
+fn says_nothing(spot: Spot<'_>, value: &Value) -> bool {
+    let empty = value.as_array().is_some_and(Vec::is_empty);
+    empty && matches!(spot.form(value), Form::Set | Form::Items(_)) && !spot.tells_empty(value)
 }
 
 /// One list of two: the items of the configuration in its order, and between them those that only

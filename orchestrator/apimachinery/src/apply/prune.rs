@@ -66,8 +66,8 @@ fn prune_map<'s>(
         if !gone {
             let empty = is_empty(value);
             prune(spot, value, last, managed, &|_| false);
-            // A struct that somebody owns as such stays, empty, as in `emptyDir: {}`.
-            if empty || !is_empty(value) || (spot.is_struct(value) && managed.is_some_and(is_member)) {
+            // What somebody owns as such stays, empty, as in `emptyDir: {}`.
+            if empty || !is_empty(value) || (spot.tells_empty(value) && managed.is_some_and(is_member)) {
                 continue;
             }
         }

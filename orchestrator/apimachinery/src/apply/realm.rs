@@ -2,7 +2,7 @@
 
 use super::compare::{Claim, Gathered, fields_of, structs};
 use super::form::{Form, Spot, Struct, metadata};
-use super::set::{Fields, FieldSet, node, put};
+use super::set::{FieldSet, Fields, node, put};
 use crate::schema::Schema;
 use serde_json::{Map, Value};
 

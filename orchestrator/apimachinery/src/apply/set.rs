@@ -185,6 +185,14 @@ fn spelling(element: String) -> Option<String> {
     }
 }
 
+/// Reads arbitrary bytes as `fieldsV1`; what is read is read back the same.
+pub fn fuzz(bytes: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
+    let Some(set) = FieldSet::parse(value) else { return };
+    set.paths();
+    assert_eq!(FieldSet::parse(set.clone().into_value()), Some(set), "one spelling is read as itself");
+}
+
 fn list(fields: &Fields, place: &str, paths: &mut Vec<String>) {
     let children = || fields.iter().filter(|(element, _)| *element != SELF);
     for (element, value) in children() {

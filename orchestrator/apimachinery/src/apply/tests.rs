@@ -78,7 +78,7 @@ impl Desk {
         let config = self.config(object)?;
         match live {
             None => Ok(config.created(&self.writer(manager))),
-            Some(live) => config.apply(live, &self.writer(manager), force),
+            Some(live) => config.apply(live.clone(), &self.writer(manager), force),
         }
     }
 }

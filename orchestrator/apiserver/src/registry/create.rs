@@ -1,10 +1,10 @@
 //! Creating objects.
 
-use super::{Answer, Registry, Writing, hooks, key, remove_meta, store_error, timestamp, with_revision};
+use super::{Answer, Registry, Writing, hooks, key, managed, remove_meta, store_error, timestamp, with_revision};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
 use orchestrator_apimachinery::kinds::metadata;
-use orchestrator_apimachinery::{ApiError, Scope, meta};
+use orchestrator_apimachinery::{ApiError, Scope, apply, meta};
 use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
 use serde_json::{Value, json};
 
@@ -23,6 +23,7 @@ impl Registry {
         duplicates: Vec<String>,
     ) -> Result<Answer, ApiError> {
         let namespace = writing.what.namespace.clone();
+        let claimed = apply::take(&mut object);
         self.prepare_body(writing, &mut object, &namespace)?;
         let errors = writing.shape(&mut object, duplicates)?;
         if !meta::resource_version(&object).is_empty() {
@@ -36,7 +37,7 @@ impl Registry {
                     meta::text(&object, "generateName").chars().take(limits::GENERATE_NAME_BASE_MAX).collect();
                 named["metadata"]["name"] = json!(format!("{base}{}", self.rng.suffix(5)));
             }
-            match self.create_named(writing, named, errors.clone()).await {
+            match self.create_named(writing, named, claimed.clone(), errors.clone()).await {
                 Err(error) if generated && error.reason == "AlreadyExists" => {}
                 done => return done,
             }
@@ -98,6 +99,7 @@ impl Registry {
         &self,
         writing: &mut Writing<'_>,
         mut object: Value,
+        claimed: Option<Value>,
         mut errors: orchestrator_apimachinery::field::Errors,
     ) -> Result<Answer, ApiError> {
         let kind = writing.kind.clone();
@@ -108,6 +110,7 @@ impl Registry {
         object["metadata"]["uid"] = json!(self.rng.uid());
         object["metadata"]["creationTimestamp"] = json!(timestamp(self.now()));
         (strategy.default)(&mut object);
+        self.track(writing, None, &mut object, claimed);
         admission::wait(self, writing, &object).await?;
         let hook = hooks::of(&kind);
         let allocates = hook.allocates || admission::quota::takes_turn(self, writing);
@@ -133,7 +136,7 @@ impl Registry {
         writing.warnings.extend(warnings);
         writing.warnings.extend((strategy.warnings)(&object));
         let key = key(&kind, &writing.what.namespace, &name);
-        let revision = self.insert(writing, &key, &object, home).await?;
+        let revision = self.insert(writing, &key, &mut object, home).await?;
         if allocates && !writing.dry_run {
             self.caches.wait(revision).await?;
         }
@@ -167,13 +170,13 @@ impl Registry {
         &self,
         writing: &Writing<'_>,
         key: &str,
-        object: &Value,
+        object: &mut Value,
         mut home: Option<Home>,
     ) -> Result<Revision, ApiError> {
         let kind = writing.kind;
+        let value = managed::seal(writing, object)?;
         let name = meta::name(object);
         let taken = || ApiError::already_exists(&kind.group, &kind.plural, name);
-        let value = writing.seal(object)?;
         if writing.dry_run {
             return if self.load(key).await?.is_some() { Err(taken()) } else { Ok(0) };
         }

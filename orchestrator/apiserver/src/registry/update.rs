@@ -1,11 +1,11 @@
 //! Changing objects: update, patch, subresources.
 
-use super::{Answer, Registry, Writing, hooks, key, remove_meta, store_error, with_revision};
+use super::{Answer, Registry, Writing, hooks, key, managed, remove_meta, store_error, with_revision};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
 use orchestrator_apimachinery::field::Errors;
 use orchestrator_apimachinery::kinds::metadata;
-use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_apimachinery::{ApiError, apply, meta};
 use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
 use serde_json::{Value, json};
 
@@ -57,14 +57,15 @@ impl Registry {
             let Some((old, revision)) = self.load(&key).await? else {
                 return Err(ApiError::not_found(&kind.group, &kind.plural, change.name));
             };
-            let (new, pinned) = self.successor(writing, &mut change, &old, revision).await?;
+            let (mut new, pinned) = self.successor(writing, &mut change, &old, revision).await?;
+            managed::settle(&mut new, &old);
             if new == old {
                 return Ok(Answer { object: with_revision(old, revision), deleted: false });
             }
             let gone = finished(&new, hook.held);
             let op = match gone {
                 true => Op::Delete { key: key.as_str().into() },
-                false => Op::Put { key: key.as_str().into(), value: writing.seal(&new)? },
+                false => Op::Put { key: key.as_str().into(), value: managed::seal(writing, &mut new)? },
             };
             if writing.dry_run {
                 return Ok(Answer { object: with_revision(new, revision), deleted: gone });
@@ -110,13 +111,16 @@ impl Registry {
         let mut new = (change.make)(&with_revision(old.clone(), revision))?;
         if change.part == Part::Raw {
             remove_meta(&mut new, "resourceVersion");
+            self.track(writing, Some(old), &mut new, None);
             return Ok((new, false));
         }
+        let claimed = apply::take(&mut new);
         self.prepare_body(writing, &mut new, change.namespace)?;
         let mut errors = writing.shape(&mut new, change.duplicates.clone())?;
         let pinned = check_identity(writing, change.name, &new, old, revision)?;
         inherit(&mut new, old);
         (strategy.default)(&mut new);
+        self.track(writing, Some(old), &mut new, claimed);
         let hook = hooks::of(&kind);
         let admission = Admission::new(self, writing, Operation::Update, Some(old));
         admission::mutate(&admission, &mut new).await?;

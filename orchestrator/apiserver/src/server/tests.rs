@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 mod api;
+mod apply;
 mod deletion;
 mod lists;
 mod load;

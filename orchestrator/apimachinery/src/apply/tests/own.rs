@@ -103,7 +103,7 @@ fn conflicts_are_told_in_upstreams_words() {
     #[track_caller]
     fn check(live: &Value, config: Value, message: &str, causes: &[(&str, &str)]) {
         let error = deployments().apply("me", Some(live), config).unwrap_err();
-        assert_eq!((error.code, error.reason, error.message.as_str()), (409, "Conflict", message));
+        assert_eq!((error.code, &*error.reason, error.message.as_str()), (409, "Conflict", message));
         let found: Vec<_> = error.causes.iter().map(|one| (one.message.as_str(), one.field.as_str())).collect();
         assert_eq!(found, causes);
         assert!(error.causes.iter().all(|one| one.reason == "FieldManagerConflict"));
@@ -345,7 +345,7 @@ fn values_without_schema_merge_by_their_shape() {
         let object = json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "a"}, "spec": spec});
         let config = Config::new(schema.clone(), Realm::Whole, "g/v1", "K", object).unwrap();
         let writer = Writer { manager, api_version: "g/v1", subresource: "", now: NOW };
-        live.map_or_else(|| Ok(config.created(&writer)), |live| config.apply(live, &writer, false))
+        live.map_or_else(|| Ok(config.created(&writer)), |live| config.apply(live.clone(), &writer, false))
     };
     let one = apply(None, "a", json!({"m": {"x": 1, "e": {}}, "l": [1, 2]})).unwrap();
     let all = json!({"f:spec": {".": {}, "f:l": {}, "f:m": {".": {}, "f:x": {}, "f:e": {}}}});

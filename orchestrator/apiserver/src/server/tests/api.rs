@@ -130,8 +130,6 @@ async fn patches_of_three_kinds_apply() {
     check(&kit.patch(&path, "merge", old).await, 409, "has been modified");
     check(&kit.patch(&format!("{MAPS}/none"), "merge", json!({})).await, 404, "not found");
     check(&kit.patch(&path, "json", json!({"op": "x"})).await, 400, "");
-    let apply = [("content-type", "application/apply-patch+yaml")];
-    check(&kit.send("PATCH", &path, &apply, json!({})).await, 415, "server-side apply is not served yet");
     let rename = json!({"metadata": {"name": "b"}});
     check(&kit.patch(&path, "merge", rename).await, 400, "does not match the name on the URL");
     check(&kit.patch(&path, "merge", json!({"metadata": {"uid": "other"}})).await, 409, "Precondition failed: UID");
