@@ -47,6 +47,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("wasmtime-wasi", &["runtime-wasm"]),
     ("wasmtime-wasi-http", &["runtime-wasm"]),
     ("redb", &["orchestrator-store"]),
+    ("prost", &["orchestrator-apimachinery", "orchestrator-store"]),
     ("oci-client", &["runtime-image"]),
     ("clap", &["orchestrator-cli", "tests-bench"]),
     ("serde-saphyr", &["orchestrator-apimachinery"]),

@@ -1,5 +1,6 @@
 //! Named bounds.
 
+use runtime_base::Backoff;
 use std::time::Duration;
 
 /// Bytes of a request's path and query; longer ones are refused before they are parsed.
@@ -29,7 +30,7 @@ pub const KEEP_RETRY_DELAY: Duration = Duration::from_secs(1);
 pub const PAGE_MAX: usize = 10_000;
 /// Bytes of one stored object; the store and every watcher carry it whole (upstream's 1.5 MB).
 pub const OBJECT_BYTES_MAX: usize = 1_500_000;
-/// Changes of one resource that a cache remembers; a watch that lags further is ended.
+/// Changes of one resource that a cache remembers; a watch that lags further reads the store's history.
 pub const RECENT_CHANGES_MAX: usize = 8192;
 /// Bytes of objects that those changes hold.
 pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -37,6 +38,10 @@ pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const STARTUP_HISTORY_MAX: u64 = 2000;
 /// Changes that a watch takes from its cache at once.
 pub const WATCH_BATCH_MAX: usize = 64;
+/// Changes that a watch takes from the store's history at once, for a past that its cache has forgotten.
+pub const WATCH_LOG_EVENTS_MAX: usize = 512;
+/// Bytes of objects that it takes at once; bounds what a client that does not read holds.
+pub const WATCH_LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a read waits for the cache to reach a revision (upstream's 3 s).
 pub const FRESH_TIME_MAX: Duration = Duration::from_secs(3);
 /// Time between two bookmarks of a watch (upstream's 60 s).
@@ -57,3 +62,5 @@ pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);
 pub const CALL_ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Characters of a failed call's answer that the client is told.
 pub const CALL_ERROR_CHARS_MAX: usize = 512;
+/// Delays before the store is followed again after it failed; stops a loop while it is away.
+pub const FOLLOW_RETRY: Backoff = Backoff::doubling(Duration::from_millis(50), Duration::from_secs(2));

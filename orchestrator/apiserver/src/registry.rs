@@ -134,6 +134,7 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         }
         StoreError::Future { requested, newest } => too_large_revision(requested, newest),
         StoreError::Overloaded => ApiError::too_many_requests("the store is overloaded, try again later", 1),
+        StoreError::Full(text) => ApiError::new(507, "InsufficientStorage", text),
         StoreError::Lagged => ApiError::internal(error),
         StoreError::Unavailable(_) | StoreError::Broken(_) => ApiError::unavailable(error.to_string()),
     }

@@ -5,7 +5,12 @@
 //!
 //! One revision counter covers all keys; each committed transaction takes the next revision.
 //! No reply and no event shows a revision before it is durable.
+//!
+//! Two stores are behind the one trait: a redb file of this process ([`RedbStore`]) and an etcd
+//! that others may share ([`EtcdStore`]). [`backup`] copies either.
 
+pub mod backup;
+mod etcd;
 pub mod limits;
 mod redb_store;
 
@@ -14,6 +19,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::sync::Arc;
 
+pub use etcd::{EtcdOptions, EtcdStore, EtcdTls};
 pub use redb_store::{RedbOptions, RedbStore};
 
 /// A point in the history of all keys; 0 is before everything.
@@ -63,7 +69,7 @@ pub enum Op {
 pub struct Txn {
     /// All must hold.
     pub compare: Vec<Compare>,
-    /// Done in order, at one revision.
+    /// Done together, at one revision; the last one of a key counts.
     pub ops: Vec<Op>,
 }
 
@@ -127,6 +133,10 @@ pub enum StoreError {
     /// A watcher read too slowly and was ended; watch again from the last revision seen.
     #[error("watcher fell behind")]
     Lagged,
+    /// The disk under the store has no room: writes are refused, reads and watches go on, and
+    /// writes work again once there is room. The text names the mend.
+    #[error("{0}")]
+    Full(String),
     /// Too much work waits.
     #[error("store is overloaded")]
     Overloaded,
@@ -141,8 +151,12 @@ pub enum StoreError {
 /// A store of one cluster.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The newest durable revision.
+    /// The newest durable revision that this process has seen.
     fn revision(&self) -> Revision;
+
+    /// The newest durable revision, no older than any write that was acknowledged to anybody
+    /// before the call. A cache that has reached it answers a linearizable read.
+    async fn fresh_revision(&self) -> Result<Revision, StoreError>;
 
     /// The entry of a key now.
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
@@ -161,7 +175,8 @@ pub trait Store: Send + Sync {
     async fn txn(&self, txn: Txn) -> Result<Outcome, StoreError>;
 
     /// Every event of `prefix` with a revision greater than `after`, in commit order, without
-    /// end. Ends after an error.
+    /// end. Ends after an error, which may be the first item: [`StoreError::Compacted`] when
+    /// `after` is older than what is kept.
     async fn watch(
         &self,
         prefix: &str,
@@ -174,3 +189,6 @@ pub trait Store: Send + Sync {
     /// Waits for running commits and closes the file.
     async fn close(&self);
 }
+
+#[cfg(test)]
+mod suite;

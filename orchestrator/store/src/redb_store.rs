@@ -7,10 +7,12 @@
 
 mod file;
 mod history;
+mod restore;
 mod rows;
 mod state;
 mod writer;
 
+use crate::backup::Backup;
 use crate::{Entry, Event, Outcome, Page, Revision, Store, StoreError, Txn, limits};
 use async_trait::async_trait;
 use file::{Opener, Retention};
@@ -47,6 +49,14 @@ impl RedbStore {
         Ok(Arc::new(Self::start(file::memory_opener(), "memory".into(), options, Retention::default())?))
     }
 
+    /// Makes the file at `path` anew from a backup, while no server uses it; the old file is kept
+    /// beside it with `.before-restore` behind its name. Answers the store's new revision: above
+    /// all that were ever seen, with no history, so that every watch of before gets
+    /// [`StoreError::Compacted`].
+    pub fn restore(path: &Path, backup: &Backup) -> Result<Revision, StoreError> {
+        restore::restore(path, backup)
+    }
+
     fn start(opener: Opener, name: String, options: RedbOptions, retention: Retention) -> Result<Self, StoreError> {
         let opened = file::open(&opener, &name)?;
         let shared = Arc::new(Shared::new(name, &opened));
@@ -73,6 +83,11 @@ fn closed() -> StoreError {
 impl Store for RedbStore {
     fn revision(&self) -> Revision {
         self.shared.snapshot().revision
+    }
+
+    async fn fresh_revision(&self) -> Result<Revision, StoreError> {
+        // Nobody else writes to the file.
+        Ok(self.revision())
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {

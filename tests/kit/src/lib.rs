@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a failed test tells what it leaves behind")]
 
+pub mod etcd;
 pub mod http;
 pub mod kubectl;
 pub mod process;
@@ -15,6 +16,7 @@ pub mod registry;
 pub mod server;
 pub mod wait;
 
+pub use etcd::Etcd;
 pub use kubectl::Kubectl;
 pub use registry::Registry;
 pub use server::Server;

@@ -44,6 +44,11 @@ pub fn docker_registry() -> PathBuf {
     find("CORACLE_REGISTRY", "docker-registry", "run bash tests/tools.sh")
 }
 
+/// Debian's etcd.
+pub fn etcd() -> PathBuf {
+    find("CORACLE_ETCD", "etcd", "run bash tests/tools.sh")
+}
+
 /// A guest of examples/dist, such as `hello-http`.
 pub fn guest(name: &str) -> PathBuf {
     let path = repository().join("examples/dist").join(format!("{name}.wasm"));

@@ -17,6 +17,7 @@ pub struct Server {
     dir: Option<tempfile::TempDir>,
     process: Option<Process>,
     starts: u32,
+    more: Vec<String>,
 }
 
 /// A port that was free a moment ago.
@@ -34,8 +35,14 @@ impl Default for Server {
 impl Server {
     /// Starts a server and waits until it is ready.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more arguments at each start.
+    pub fn start_with(more: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let mut server = Server { dir: Some(dir), process: None, starts: 0 };
+        let more = more.iter().map(|&argument| argument.to_owned()).collect();
+        let mut server = Server { dir: Some(dir), process: None, starts: 0, more };
         server.restart();
         server
     }
@@ -61,7 +68,7 @@ impl Server {
     pub fn command(&self) -> Command {
         let mut command = Command::new(programs::coracle());
         command.arg("server").arg("--data-dir").arg(self.data_dir());
-        command.args(["--listen", "127.0.0.1:0"]);
+        command.args(["--listen", "127.0.0.1:0"]).args(&self.more);
         command.env("CORACLE_LOG", std::env::var("CORACLE_LOG").unwrap_or_else(|_| "info".into()));
         command
     }

@@ -9,7 +9,7 @@ use imbl::OrdMap;
 use orchestrator_apimachinery::{ApiError, Catalog, Kind, Scope};
 use orchestrator_store::{Entry, Event, Revision, Store, StoreError};
 use runtime_base::Tasks;
-use runtime_base::clock::within;
+use runtime_base::clock::{self, within};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
@@ -165,7 +165,7 @@ impl Caches {
                 .or_insert_with(|| Arc::new(Cache::new(kind.clone())));
         }
         let caches = Arc::new(Caches { catalog, store, caches, progress: watch::Sender::new(0) });
-        let newest = caches.store.revision();
+        let newest = caches.store.fresh_revision().await?;
         let from = caches.load(newest.saturating_sub(limits::STARTUP_HISTORY_MAX)).await?;
         let follower = caches.clone();
         tasks.spawn("watch-cache", async move { follower.follow(from).await });
@@ -212,9 +212,10 @@ impl Caches {
         }
     }
 
-    /// Waits until everything is here that the store has shown so far.
+    /// Waits until everything is here that anybody was told is written.
     pub async fn fresh(&self) -> Result<(), ApiError> {
-        self.wait(self.store.revision()).await
+        let newest = self.store.fresh_revision().await.map_err(super::store_error)?;
+        self.wait(newest).await
     }
 
     /// Loads all objects as of `at`, or of the oldest revision that is kept; answers which it was.
@@ -250,28 +251,46 @@ impl Caches {
         fits.then_some((cache, group, plural, rest))
     }
 
+    /// Follows the store for ever; meanwhile reads that ask for the newest state wait.
     async fn follow(&self, mut from: Revision) {
         self.progress.send_replace(from);
+        let mut failures = 0;
         loop {
-            match self.follow_once(&mut from).await {
-                StoreError::Compacted { .. } => match self.load(self.store.revision()).await {
+            let start = from;
+            let mut error = self.follow_once(&mut from).await;
+            if from > start {
+                failures = 0;
+            }
+            if matches!(error, StoreError::Lagged) {
+                warn!("watch caches fell behind, reading on from the history");
+                continue;
+            }
+            if matches!(error, StoreError::Compacted { .. }) {
+                match self.load_newest().await {
                     Ok(revision) => {
                         warn!("watch caches were too far behind and have been loaded anew");
                         from = revision;
                         self.progress.send_replace(from);
+                        continue;
                     }
-                    Err(error) => return error!(%error, "watch caches end"),
-                },
-                StoreError::Lagged => warn!("watch caches fell behind, reading on from the history"),
-                error => return error!(%error, "watch caches end"),
+                    Err(why) => error = why,
+                }
             }
+            warn!(%error, "the store cannot be followed, trying again");
+            clock::sleep(limits::FOLLOW_RETRY.delay(failures)).await;
+            failures += 1;
         }
+    }
+
+    async fn load_newest(&self) -> Result<Revision, StoreError> {
+        self.load(self.store.fresh_revision().await?).await
     }
 
     /// Applies events until the watch ends; `from` is what was applied last.
     async fn follow_once(&self, from: &mut Revision) -> StoreError {
         const CHUNK: usize = 1024;
-        let mut events = match self.store.watch("/registry/", *from).await {
+        // All keys: with what others write into a shared store, any of its revisions is reached.
+        let mut events = match self.store.watch("", *from).await {
             Ok(events) => events.ready_chunks(CHUNK),
             Err(error) => return error,
         };

@@ -1,18 +1,18 @@
 //! Watches: the objects so far if asked for, then each change, as a stream of JSON lines.
 
-use super::cache::{Cache, Caches, Change, Expired};
+use super::cache::{Cache, Caches, Change, Expired, object_of};
 use super::read::parse_revision;
 use super::select::Selection;
-use super::{Object, Registry};
+use super::{Object, Registry, prefix, store_error};
 use crate::limits;
 use crate::request::{Query, Shape};
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::table::{self, IncludeObject};
 use orchestrator_apimachinery::{ApiError, Kind};
-use orchestrator_store::Revision;
+use orchestrator_store::{Event, Revision, StoreError};
 use runtime_base::{Clock, Tasks};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -90,8 +90,8 @@ struct Watching {
     namespace: String,
     options: WatchOptions,
     changed: watch::Receiver<u64>,
-    /// The next change to look at.
-    place: u64,
+    /// The next change to look at; `None` while the cache no longer remembers it.
+    place: Option<u64>,
     /// Changes up to here are known to the client.
     seen: Revision,
     ready: VecDeque<Bytes>,
@@ -128,7 +128,7 @@ impl Registry {
             clock: self.clock.clone(),
             tasks: tasks.clone(),
             namespace: namespace.to_owned(),
-            place: 0,
+            place: None,
             seen: 0,
             ready: VecDeque::new(),
             deadline: now + options.timeout.unwrap_or(default),
@@ -149,15 +149,12 @@ impl Watching {
     fn begin(&mut self) {
         let everything = self.options.initial_events || matches!(self.options.revision, None | Some(0));
         if let (false, Some(revision)) = (everything, self.options.revision) {
-            match self.cache.place_after(revision) {
-                Ok(place) => (self.place, self.seen) = (place, revision),
-                Err(Expired { oldest }) => self.expire(revision, oldest),
-            }
+            (self.place, self.seen) = (self.cache.place_after(revision).ok(), revision);
             return;
         }
         let progress = self.caches.progress();
         let (objects, newest, place) = self.cache.snapshot();
-        (self.place, self.seen) = (place, progress.max(newest));
+        (self.place, self.seen) = (Some(place), progress.max(newest));
         for object in super::cache::in_namespace(&objects, &self.namespace.clone()) {
             if self.options.selection.matches(&self.cache.kind, object) {
                 let line = self.line("ADDED", object.bytes().clone());
@@ -185,11 +182,15 @@ impl Watching {
             if self.ended {
                 return None;
             }
+            let Some(place) = self.place else {
+                self.read_log().await;
+                continue;
+            };
             self.changed.borrow_and_update();
             // Read before the changes are: a bookmark then says nothing too much.
             let progress = self.caches.progress();
-            match self.cache.changes_from(self.place) {
-                Err(Expired { oldest }) => self.expire(self.seen, oldest),
+            match self.cache.changes_from(place) {
+                Err(Expired { .. }) => self.place = None,
                 Ok(changes) if changes.is_empty() => {
                     self.seen = self.seen.max(progress);
                     if std::mem::take(&mut self.bookmark_due) {
@@ -200,13 +201,66 @@ impl Watching {
                     }
                 }
                 Ok(changes) => {
-                    self.place += changes.len() as u64;
+                    self.place = Some(place + changes.len() as u64);
                     for change in changes {
                         self.take(&change);
                     }
                 }
             }
         }
+    }
+
+    /// Takes some changes from the store's history, or goes over to the cache once that remembers
+    /// all that follows. Holds nothing of the store while the client reads.
+    async fn read_log(&mut self) {
+        self.changed.borrow_and_update();
+        if let Ok(place) = self.cache.place_after(self.seen) {
+            self.place = Some(place);
+            return;
+        }
+        let mut log = match self.caches.store().watch(&prefix(&self.cache.kind, ""), self.seen).await {
+            Ok(log) => log,
+            Err(error) => return self.fail(error),
+        };
+        let mut next = tokio::select! {
+            event = log.next() => Some(event),
+            () = self.wait() => None,
+        };
+        let (mut events, mut bytes) = (0, 0);
+        while let Some(event) = next {
+            match event {
+                Some(Ok(event)) => {
+                    (events, bytes) = (events + 1, bytes + event.entry.as_ref().map_or(0, |entry| entry.value.len()));
+                    self.take_event(&event);
+                }
+                Some(Err(StoreError::Lagged)) => return,
+                Some(Err(error)) => return self.fail(error),
+                None => return self.ended = true,
+            }
+            let enough = events >= limits::WATCH_LOG_EVENTS_MAX || bytes >= limits::WATCH_LOG_BYTES_MAX;
+            next = if enough { None } else { log.next().now_or_never() };
+        }
+        if std::mem::take(&mut self.bookmark_due) {
+            let line = self.bookmark(false);
+            self.ready.push_back(line);
+        }
+    }
+
+    fn take_event(&mut self, event: &Event) {
+        let kind = self.cache.kind.clone();
+        let object = |entry: &Option<_>| entry.as_ref().and_then(|entry| object_of(&kind, entry)).map(Arc::new);
+        let (object, previous) = (object(&event.entry), object(&event.previous));
+        self.take(&Change { revision: event.revision, object, previous });
+    }
+
+    /// Ends the watch: with upstream's 410 when its start is forgotten.
+    fn fail(&mut self, error: StoreError) {
+        if let StoreError::Compacted { oldest, .. } = error {
+            return self.expire(self.seen, oldest);
+        }
+        let error = store_error(error);
+        self.ready.push_back(event_line("ERROR", error.to_value().to_string().as_bytes()));
+        self.ended = true;
     }
 
     /// `line` with those that are ready behind it, so that a burst is one write.

@@ -3,25 +3,32 @@
 use super::rows::{self, COMMITS, ENTRIES, FORMAT, LOG, META};
 use super::state::{Entries, Snapshot};
 use crate::{Entry, Event, Revision, StoreError, limits};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
 use runtime_base::error::chain;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Opens the database anew; called again after a failed commit.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send>;
+/// What the database is kept on.
+pub(super) struct Opener {
+    /// Opens the database anew; called again after a failed commit.
+    pub open: Box<dyn Fn() -> Result<Database, DatabaseError> + Send>,
+    /// Bytes that it takes now.
+    pub size: Box<dyn Fn() -> u64 + Send>,
+}
 
 /// The open database; readers and the writer share it.
 pub(super) type File = Arc<Database>;
 
-/// How much history is kept.
+/// How much is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retention {
     pub age_seconds: u64,
     pub events: u64,
     pub bytes: u64,
+    /// Files up to this size are not made smaller.
+    pub file_bytes: u64,
 }
 
 impl Default for Retention {
@@ -30,6 +37,7 @@ impl Default for Retention {
             age_seconds: limits::HISTORY_AGE_MIN.as_secs(),
             events: limits::HISTORY_EVENTS_MAX,
             bytes: limits::HISTORY_BYTES_MAX,
+            file_bytes: limits::SHRINK_BYTES_MIN,
         }
     }
 }
@@ -52,6 +60,11 @@ pub(super) struct Commits {
 }
 
 impl Commits {
+    /// The size of all events.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub fn push(&mut self, commit: Commit) {
         self.events += commit.events;
         self.bytes += commit.bytes;
@@ -95,12 +108,14 @@ pub(super) struct Opened {
 
 pub(super) fn file_opener(path: &Path) -> Opener {
     let path = PathBuf::from(path);
-    Box::new(move || {
+    let measured = path.clone();
+    let open = move || {
         let small = std::fs::metadata(&path).map_or(true, |file| file.len() <= limits::INTEGRITY_CHECK_BYTES_MAX);
         let fresh = make_private(&path)?;
         // A new file has nothing to check.
         builder().set_check_integrity_on_open(small && !fresh).create(&path)
-    })
+    };
+    Opener { open: Box::new(open), size: Box::new(move || std::fs::metadata(&measured).map_or(0, |file| file.len())) }
 }
 
 /// Makes the file for its owner only, if there is none; whether it did.
@@ -114,7 +129,8 @@ fn make_private(path: &Path) -> std::io::Result<bool> {
 }
 
 pub(super) fn memory_opener() -> Opener {
-    Box::new(|| builder().create_with_backend(redb::backends::InMemoryBackend::new()))
+    let open = || builder().create_with_backend(redb::backends::InMemoryBackend::new());
+    Opener { open: Box::new(open), size: Box::new(|| 0) }
 }
 
 pub(super) fn builder() -> redb::Builder {
@@ -126,7 +142,7 @@ pub(super) fn builder() -> redb::Builder {
 /// Opens and reads everything. A damaged file may make redb panic: that too is an error here.
 pub(super) fn open(opener: &Opener, name: &str) -> Result<Opened, StoreError> {
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let database = opener().map_err(|error| open_error(name, &error))?;
+        let database = (opener.open)().map_err(|error| open_error(name, &error))?;
         load(database, name)
     }));
     opened.unwrap_or_else(|_| Err(damaged(name, "reading it failed")))
@@ -141,12 +157,32 @@ fn open_error(name: &str, error: &DatabaseError) -> StoreError {
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
             return damaged(name, &error.to_string());
         }
+        DatabaseError::Storage(StorageError::Io(error)) if is_full(error) => return full(name),
         DatabaseError::Storage(StorageError::Io(error)) => format!("cannot open {name}: {error}"),
         DatabaseError::UpgradeRequired(version) => {
             format!("{name} has the old file format {version}; open it with the release that made it")
         }
         other => format!("cannot open {name}: {}", chain(other)),
     })
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+/// The error of a disk without room.
+fn full(name: &str) -> StoreError {
+    StoreError::Full(format!(
+        "no space left on the disk of {name}: nothing was written; free some space there and writes go on by themselves"
+    ))
+}
+
+/// The error of a commit or compaction that failed.
+pub(super) fn write_error(name: &str, error: &redb::Error) -> StoreError {
+    match error {
+        redb::Error::Io(io) if is_full(io) => full(name),
+        other => StoreError::Unavailable(chain(other)),
+    }
 }
 
 /// The error of a file that cannot be trusted.
@@ -274,15 +310,16 @@ pub(super) fn write(database: &Database, change: &Change<'_>) -> Result<(), redb
     Ok(())
 }
 
-/// Events after `after` up to `until`, at most `limit` (0 is all) but whole revisions; fails when
-/// some of them are forgotten.
+/// Events after `after` up to `until`, and whether these are all. With `limit`, not many more
+/// than so many events or [`limits::HISTORY_READ_BYTES_MAX`], but whole revisions. Fails when some
+/// of them are forgotten.
 pub(super) fn read_log(
     database: &Database,
     name: &str,
     after: Revision,
     until: Revision,
-    limit: usize,
-) -> Result<Vec<Event>, StoreError> {
+    limit: Option<usize>,
+) -> Result<(Vec<Event>, bool), StoreError> {
     let unavailable = |error: redb::Error| StoreError::Unavailable(format!("cannot read {name}: {}", chain(&error)));
     let read = database.begin_read().map_err(|error| unavailable(error.into()))?;
     let found = (|| -> Result<_, redb::Error> {
@@ -291,24 +328,33 @@ pub(super) fn read_log(
             return Ok(Err(StoreError::Compacted { requested: after, oldest }));
         }
         let log = read.open_table(LOG)?;
-        let mut events: Vec<Event> = Vec::with_capacity(limit.min(usize::try_from(log.len()?).unwrap_or(limit)));
+        let (mut events, mut bytes) = (Vec::<Event>::new(), 0);
         for row in log.range((after + 1, 0)..=(until, u32::MAX))? {
             let (key, row) = row?;
             let revision = key.value().0;
-            if limit > 0 && events.len() >= limit && events.last().is_some_and(|last| last.revision != revision) {
-                break;
+            let enough = |limit| events.len() >= limit || bytes >= limits::HISTORY_READ_BYTES_MAX;
+            if limit.is_some_and(enough) && events.last().is_some_and(|last| last.revision != revision) {
+                return Ok(Ok((events, false)));
             }
             match rows::decode_event(revision, row.value()) {
-                Some(event) => events.push(event),
+                Some(event) => {
+                    bytes += event_bytes(&event);
+                    events.push(event);
+                }
                 None => return Ok(Err(damaged(name, &format!("event of revision {revision}")))),
             }
         }
-        Ok(Ok(events))
+        Ok(Ok((events, true)))
     })();
     found.map_err(unavailable)?
 }
 
-/// An entry's share of the history's size.
+/// An entry's share of what the file holds.
+pub(super) fn entry_bytes(entry: &Entry) -> u64 {
+    (entry.key.len() + entry.value.len()) as u64
+}
+
+/// An event's share of the history's size.
 pub(super) fn event_bytes(event: &Event) -> u64 {
     let size = |entry: &Option<Entry>| entry.as_ref().map_or(0, |entry| entry.value.len());
     (event.key.len() + size(&event.entry) + size(&event.previous)) as u64

@@ -16,7 +16,7 @@ pub(super) async fn rewind(
     prefix: &str,
     at: Revision,
 ) -> Result<Snapshot, StoreError> {
-    let events = read(shared.clone(), at, now.revision, 0).await?;
+    let (events, _) = read(shared.clone(), at, now.revision, None).await?;
     // The first event of a key after `at` tells what the key held at `at`.
     let mut then: BTreeMap<Arc<str>, Option<Entry>> = BTreeMap::new();
     for event in events.into_iter().filter(|event| event.key.starts_with(prefix)) {
@@ -32,7 +32,12 @@ pub(super) async fn rewind(
     Ok(Snapshot { revision: at, entries })
 }
 
-async fn read(shared: Arc<Shared>, after: Revision, until: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
+async fn read(
+    shared: Arc<Shared>,
+    after: Revision,
+    until: Revision,
+    limit: Option<usize>,
+) -> Result<(Vec<Event>, bool), StoreError> {
     let reading = tokio::task::spawn_blocking(move || {
         shared.with_file(|database| file::read_log(database, &shared.name, after, until, limit))
     });
@@ -85,9 +90,8 @@ impl Watch {
     async fn fill(&mut self) -> Result<(), StoreError> {
         let until = self.subscription.revision;
         if self.read < until {
-            let events = read(self.shared.clone(), self.read, until, limits::HISTORY_READ_MAX).await?;
-            // Fewer than the limit means that there is nothing more up to `until`.
-            let whole = events.len() < limits::HISTORY_READ_MAX;
+            let limit = Some(limits::HISTORY_READ_MAX);
+            let (events, whole) = read(self.shared.clone(), self.read, until, limit).await?;
             self.read = if whole { until } else { events.last().map_or(until, |event| event.revision) };
             self.ready.extend(events.into_iter().filter(|event| event.key.starts_with(&*self.prefix)));
             return Ok(());

@@ -20,6 +20,11 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// The size of all keys and values.
+    pub fn bytes(&self) -> u64 {
+        self.entries.values().map(|entry| super::file::entry_bytes(entry)).sum()
+    }
+
     pub fn page(&self, prefix: &str, after: Option<&str>, limit: usize) -> Page {
         let start = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
@@ -148,6 +153,18 @@ impl Shared {
             std::mem::replace(&mut *current, file)
         };
         drop(old);
+    }
+
+    /// The open file.
+    pub fn file(&self) -> Option<File> {
+        self.file.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Runs `change` on the open file when nobody reads from it; readers wait until it is done.
+    /// `None` when it is closed.
+    pub fn alone_with_file<T>(&self, change: impl FnOnce(&mut redb::Database) -> T) -> Option<T> {
+        let mut file = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        file.as_mut().and_then(Arc::get_mut).map(change)
     }
 
     /// Runs `read` on the open file.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{debug, error, info, warn};
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -26,11 +26,14 @@ struct Writer {
     opener: Opener,
     clock: Clock,
     retention: Retention,
-    file: Option<file::File>,
     compacted: Revision,
     commits: Commits,
-    /// Why writes are refused, and when reopening was last tried.
-    failure: Option<(String, Instant)>,
+    /// Bytes of the current keys and values, about.
+    live_bytes: u64,
+    /// Why the last commit failed, and when a commit was last tried.
+    failure: Option<(StoreError, Instant)>,
+    /// When the file was last made smaller, and its size afterwards.
+    shrunk: Option<(Instant, u64)>,
 }
 
 /// Starts the thread; it ends when the last sender is gone or a close is asked for.
@@ -42,17 +45,18 @@ pub(super) fn start(
     clock: Clock,
     retention: Retention,
 ) -> Result<(), StoreError> {
-    shared.set_file(Some(opened.file.clone()));
+    shared.set_file(Some(opened.file));
     shared.set_compacted(opened.compacted);
     let writer = Writer {
         shared,
         opener,
         clock,
         retention,
-        file: Some(opened.file),
         compacted: opened.compacted,
         commits: opened.commits,
+        live_bytes: opened.snapshot.bytes(),
         failure: None,
+        shrunk: None,
     };
     // The thread follows the clock of the runtime that opened the store, which a test may pause.
     let runtime = tokio::runtime::Handle::try_current().ok();
@@ -86,18 +90,16 @@ impl Writer {
                 next = if batch.len() < limits::BATCH_MAX { queue.try_recv().ok() } else { None };
             }
             self.commit(batch);
+            if closing.is_none() && queue.is_empty() {
+                self.shrink();
+            }
         }
         queue.close();
         self.shared.end_watchers();
-        self.drop_file();
+        self.shared.set_file(None);
         if let Some(reply) = closing {
             let _ = reply.send(());
         }
-    }
-
-    fn drop_file(&mut self) {
-        self.shared.set_file(None);
-        self.file = None;
     }
 
     /// Decides, makes durable, shows and answers a batch.
@@ -121,11 +123,16 @@ impl Writer {
             let compacted = forget.last().map_or(self.compacted, |commit| commit.last);
             let change =
                 Change { revision: next.revision, events: &events, commit: Some(commit), forget: &forget, compacted };
-            if let Err(error) = self.write(&file, &change) {
-                drop(file);
+            let written = self.write(&file, &change);
+            drop(file);
+            if let Err(error) = written {
                 return refuse(batch, &self.fail(error));
             }
             self.forgotten(forget.len(), compacted);
+            for event in &events {
+                let size = |entry: &Option<Entry>| entry.as_ref().map_or(0, file::entry_bytes);
+                self.live_bytes = (self.live_bytes + size(&event.entry)).saturating_sub(size(&event.previous));
+            }
             self.shared.publish(next, events);
         }
         for ((_, reply), outcome) in batch.into_iter().zip(outcomes) {
@@ -134,10 +141,16 @@ impl Writer {
         }
     }
 
-    fn write(&self, file: &file::File, change: &Change<'_>) -> Result<(), String> {
+    fn write(&mut self, file: &file::File, change: &Change<'_>) -> Result<(), StoreError> {
         match std::panic::catch_unwind(AssertUnwindSafe(|| file::write(file, change))) {
-            Ok(result) => result.map_err(|error| chain(&error)),
-            Err(_) => Err("writing failed".into()),
+            Ok(Ok(())) => {
+                if self.failure.take().is_some() {
+                    info!(file = %self.shared.name, "writes go on");
+                }
+                Ok(())
+            }
+            Ok(Err(error)) => Err(file::write_error(&self.shared.name, &error)),
+            Err(_) => Err(StoreError::Unavailable("writing failed".into())),
         }
     }
 
@@ -162,60 +175,104 @@ impl Writer {
         let file = self.usable_file()?;
         let forget = self.commits.up_to(revision);
         let change = Change { revision: newest, events: &[], commit: None, forget: &forget, compacted: revision };
-        if let Err(error) = self.write(&file, &change) {
-            drop(file);
-            return Err(self.fail(error));
-        }
+        let written = self.write(&file, &change);
+        drop(file);
+        written.map_err(|error| self.fail(error))?;
         self.forgotten(forget.len(), revision);
         Ok(())
     }
 
     /// After a failed commit nothing is known of the file but what it says when it is read anew.
-    fn fail(&mut self, text: String) -> StoreError {
-        error!(file = %self.shared.name, error = text, "commit failed, writes stop until the store has reopened");
-        self.drop_file();
-        self.failure = Some((text.clone(), self.clock.monotonic()));
-        StoreError::Unavailable(text)
+    fn fail(&mut self, failure: StoreError) -> StoreError {
+        error!(file = %self.shared.name, error = chain(&failure), "a commit failed");
+        self.shared.set_file(None);
+        self.failure = Some((failure.clone(), self.clock.monotonic()));
+        // The history can be read on, if that goes without writing.
+        if let Err(error) = self.reopen() {
+            warn!(file = %self.shared.name, error = chain(&error), "it cannot be reopened yet");
+        }
+        failure
     }
 
+    /// The file, to write to; refuses for a while after a failure.
     fn usable_file(&mut self) -> Result<file::File, StoreError> {
-        if let Some(file) = &self.file {
-            return Ok(file.clone());
-        }
-        let now = self.clock.monotonic();
-        if let Some((text, tried)) = &self.failure
-            && now.duration_since(*tried) < limits::REOPEN_DELAY
-        {
-            return Err(StoreError::Unavailable(text.clone()));
-        }
-        match self.reopen() {
-            Ok(file) => {
-                info!(file = %self.shared.name, "store reopened, writes go on");
-                self.failure = None;
-                Ok(file)
+        if let Some((failure, tried)) = &mut self.failure {
+            let now = self.clock.monotonic();
+            if now.duration_since(*tried) < limits::REOPEN_DELAY {
+                return Err(failure.clone());
             }
-            Err(text) => {
-                self.failure = Some((text.clone(), now));
-                Err(StoreError::Unavailable(text))
-            }
+            *tried = now;
         }
+        if let Some(file) = self.shared.file() {
+            return Ok(file);
+        }
+        self.reopen().map_err(|error| match (&self.failure, error) {
+            // The first error says more than that it is still there.
+            (Some((full @ StoreError::Full(_), _)), _) => full.clone(),
+            (_, full @ StoreError::Full(_)) => full,
+            (_, error) => StoreError::Unavailable(error.to_string()),
+        })
     }
 
     /// Opens the file again and shows what became durable although its commit failed.
-    fn reopen(&mut self) -> Result<file::File, String> {
-        let opened = file::open(&self.opener, &self.shared.name).map_err(|error| error.to_string())?;
+    fn reopen(&mut self) -> Result<file::File, StoreError> {
+        let opened = file::open(&self.opener, &self.shared.name)?;
         let known = self.shared.snapshot().revision;
         let found = opened.snapshot.revision;
         if found < known {
-            return Err(format!("{} fell back from revision {known} to {found}", self.shared.name));
+            let text = format!("{} fell back from revision {known} to {found}", self.shared.name);
+            return Err(StoreError::Unavailable(text));
         }
-        let events = file::read_log(&opened.file, &self.shared.name, known, found, 0).map_err(|e| e.to_string())?;
+        let (events, _) = file::read_log(&opened.file, &self.shared.name, known, found, None)?;
         self.shared.set_file(Some(opened.file.clone()));
         self.shared.set_compacted(opened.compacted);
         (self.compacted, self.commits) = (opened.compacted, opened.commits);
+        self.live_bytes = opened.snapshot.bytes();
         self.shared.publish(opened.snapshot, events);
-        self.file = Some(opened.file.clone());
         Ok(opened.file)
+    }
+
+    /// Gives the room of forgotten history and deleted entries back to the disk, when it is much.
+    fn shrink(&mut self) {
+        let size = (self.opener.size)();
+        if self.failure.is_some() || size <= self.retention.file_bytes {
+            return;
+        }
+        // An event holds what was and what is; both have some room around them.
+        let needed = self.live_bytes + self.commits.bytes();
+        if size / limits::SHRINK_FACTOR <= needed {
+            return;
+        }
+        let now = self.clock.monotonic();
+        if let Some((last, left)) = self.shrunk
+            && (now.duration_since(last) < limits::SHRINK_INTERVAL || size / 2 < left)
+        {
+            return;
+        }
+        let shared = self.shared.clone();
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| shared.alone_with_file(redb::Database::compact)));
+        match done {
+            Ok(Some(Ok(_))) => {
+                let left = (self.opener.size)();
+                let took_ms = self.clock.monotonic().duration_since(now).as_millis();
+                info!(file = %self.shared.name, from = size, to = left, took_ms, "made the store's file smaller");
+                self.shrunk = Some((self.clock.monotonic(), left));
+            }
+            Ok(None) => debug!(file = %self.shared.name, "the store's file is in use and stays as large as it is"),
+            Ok(Some(Err(redb::CompactionError::Storage(error)))) => {
+                self.shrunk = Some((now, size));
+                let error = file::write_error(&self.shared.name, &error.into());
+                self.fail(error);
+            }
+            Ok(Some(Err(error))) => {
+                warn!(file = %self.shared.name, error = chain(&error), "the store's file stays as large as it is");
+                self.shrunk = Some((now, size));
+            }
+            Err(_) => {
+                self.shrunk = Some((now, size));
+                self.fail(StoreError::Unavailable("making the file smaller failed".into()));
+            }
+        }
     }
 }
 
@@ -240,11 +297,11 @@ fn decide(txn: &Txn, next: &mut Snapshot, events: &mut Vec<Event>) -> Outcome {
         let key = match op {
             Op::Put { key, .. } | Op::Delete { key } => key,
         };
-        let current = next.entries.get(&**key).cloned();
-        let create_revision = current.as_ref().map_or(revision, |entry| entry.create_revision);
-        if !before.iter().any(|(seen, _)| seen == key) {
-            before.push((key.clone(), current));
-        }
+        let place = before.iter().position(|(seen, _)| seen == key).unwrap_or_else(|| {
+            before.push((key.clone(), next.entries.get(&**key).cloned()));
+            before.len() - 1
+        });
+        let create_revision = before[place].1.as_ref().map_or(revision, |entry| entry.create_revision);
         match op {
             Op::Put { key, value } => {
                 let entry = Entry { key: key.clone(), value: value.clone(), create_revision, mod_revision: revision };

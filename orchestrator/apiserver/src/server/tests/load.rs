@@ -43,7 +43,7 @@ async fn bodies_and_objects_have_limits() {
 }
 
 #[tokio::test]
-async fn a_slow_watch_is_ended_and_others_go_on() {
+async fn a_slow_watch_goes_on_from_the_store_until_that_forgot() {
     let kit = kit().await;
     kit.post(MAPS, config_map("a", "0")).await;
     let start = kit.store.revision();
@@ -53,15 +53,32 @@ async fn a_slow_watch_is_ended_and_others_go_on() {
     assert!(slow.line().await.starts_with("MODIFIED"));
     // Few, but together larger than what is remembered.
     let large = "x".repeat(900_000);
-    for n in 0..=crate::limits::RECENT_BYTES_MAX / large.len() + 1 {
+    let last = crate::limits::RECENT_BYTES_MAX / large.len() + 1;
+    for n in 0..=last {
         assert_eq!(kit.put(&format!("{MAPS}/a"), config_map("a", &format!("{n}{large}"))).await.0, 200);
     }
-    let event = slow.next().await.unwrap();
-    assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
-    assert!(slow.next().await.is_none());
-    // A watch that begins at a forgotten revision is told so too.
     let mut late = kit.watch(&path).await;
-    assert_eq!(late.next().await.unwrap()["object"]["reason"], "Expired");
+    assert!(late.line().await.starts_with("MODIFIED"));
+    for watch in [&mut slow, &mut late] {
+        for n in 0..=last {
+            let event = watch.next().await.unwrap();
+            assert_eq!(event["type"], "MODIFIED");
+            let text = event["object"]["data"]["key"].as_str().unwrap();
+            assert_eq!(text.split_once('x').unwrap().0, n.to_string());
+        }
+    }
+    // Then both go on with what the cache remembers.
+    kit.put(&format!("{MAPS}/a"), config_map("a", "next")).await;
+    for watch in [&mut slow, &mut late] {
+        assert_eq!(watch.next().await.unwrap()["object"]["data"]["key"], "next");
+    }
+    // A watch that begins at a revision that the store has forgotten too is told so.
+    kit.store.compact(kit.store.revision() - 1).await.unwrap();
+    let mut gone = kit.watch(&path).await;
+    let event = gone.next().await.unwrap();
+    assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+    assert_eq!(event["object"]["reason"], "Expired");
+    assert!(gone.next().await.is_none());
     let mut fresh = kit.watch(&format!("{MAPS}?watch=1&resourceVersion={}", kit.store.revision())).await;
     kit.put(&format!("{MAPS}/a"), config_map("a", "last")).await;
     assert!(fresh.line().await.starts_with("MODIFIED"));
