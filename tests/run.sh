@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and passes them: examples' guests, kubectl, a registry, then all
+# Installs what the tests need and passes them: examples' guests, kubectl, a registry, etcd, then all
 # tests. Arguments go to the test runner (a filter, say). Asks nothing; works as root or with sudo.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ if ! command -v cc >/dev/null; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends build-essential pkg-config
 fi
 
-printf '==> Tools: kubectl and docker-registry\n'
+printf '==> Tools: kubectl, docker-registry and etcd\n'
 bash tests/tools.sh
 printf '==> Guests of the examples\n'
 bash examples/build.sh

@@ -7,5 +7,6 @@ mod images;
 mod network;
 mod run;
 mod server;
+mod store;
 mod tidy;
 mod workloads;

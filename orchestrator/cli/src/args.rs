@@ -25,6 +25,8 @@ pub enum Command {
     Run(RunArgs),
     /// Build and push images.
     Image(ImageArgs),
+    /// Back up and restore what a cluster stores.
+    Store(StoreArgs),
     /// Print the version.
     Version,
 }
@@ -41,6 +43,26 @@ pub struct ServerArgs {
     /// Pods that the node takes at most.
     #[arg(long, default_value_t = 250, value_name = "NUMBER")]
     pub max_pods: u32,
+    /// Where objects are stored.
+    #[command(flatten)]
+    pub datastore: DatastoreArgs,
+}
+
+/// An etcd instead of the data directory's own file.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct DatastoreArgs {
+    /// Keep objects in this etcd (3.4 or later) instead of the data directory's own file.
+    #[arg(long, env = "CORACLE_DATASTORE_ENDPOINT", value_name = "URL", value_delimiter = ',')]
+    pub datastore_endpoint: Vec<String>,
+    /// Trust this authority's certificates for https endpoints [default: the machine's].
+    #[arg(long, value_name = "FILE", requires = "datastore_endpoint")]
+    pub datastore_cafile: Option<PathBuf>,
+    /// Show this certificate to etcd.
+    #[arg(long, value_name = "FILE", requires = "datastore_keyfile")]
+    pub datastore_certfile: Option<PathBuf>,
+    /// The key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "datastore_certfile")]
+    pub datastore_keyfile: Option<PathBuf>,
 }
 
 /// `coracle run`
@@ -93,5 +115,31 @@ pub enum ImageCommand {
         /// User name for the registry; the password is read from CORACLE_REGISTRY_PASSWORD.
         #[arg(long)]
         username: Option<String>,
+    },
+}
+
+/// `coracle store`
+#[derive(Debug, ClapArgs)]
+pub struct StoreArgs {
+    /// The data directory of the server [default: as for coracle server].
+    #[arg(long, env = "CORACLE_DATA_DIR", value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Write all objects as of one moment to a file; the server may run meanwhile.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Put a backup in place of what is stored; the server must be stopped. Clients list anew.
+    Restore {
+        /// The backup.
+        file: PathBuf,
     },
 }

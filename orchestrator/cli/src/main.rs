@@ -10,6 +10,7 @@ mod logging;
 mod paths;
 mod run;
 mod server;
+mod store;
 mod version;
 mod wire;
 
@@ -37,6 +38,7 @@ fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Command::Server(args) => server::main(args),
         Command::Run(args) => run::main(args),
         Command::Image(args) => image::main(args),
+        Command::Store(args) => store::main(args),
         Command::Version => {
             version::print();
             Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ mod manifest;
 mod outcome;
 mod view;
 
-use crate::args::RunArgs;
+use crate::args::{DatastoreArgs, RunArgs};
 use crate::wire::{Cluster, ClusterConfig};
 use crate::{paths, server};
 use anyhow::{Context, bail};
@@ -35,7 +35,12 @@ pub fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
         None => (throw_away_dir()?, true),
     };
     paths::prepare(&dir)?;
-    let config = ClusterConfig { data_dir: dir.clone(), listen: args.listen, max_pods: 250 };
+    let config = ClusterConfig {
+        data_dir: dir.clone(),
+        listen: args.listen,
+        max_pods: 250,
+        datastore: DatastoreArgs::default(),
+    };
     let runtime = server::runtime()?;
     let result = runtime.block_on(run(config, items, &args));
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -1,10 +1,11 @@
 //! The composition root: makes the parts of a cluster and gives each what it needs, its
 //! identity above all.
 
-mod lock;
+pub mod lock;
 mod names;
 
-use crate::{image, version};
+use crate::args::DatastoreArgs;
+use crate::{image, store, version};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -19,7 +20,7 @@ use orchestrator_controllers::{Controllers, ControllersConfig};
 use orchestrator_kubelet::adapters::{StoredImages, SwitchNetworks};
 use orchestrator_kubelet::{Capacity, Kubelet, KubeletConfig, Machine};
 use orchestrator_scheduler::{Scheduler, SchedulerConfig};
-use orchestrator_store::{RedbOptions, RedbStore, Store};
+use orchestrator_store::{EtcdOptions, EtcdStore, EtcdTls, RedbOptions, RedbStore, Store};
 use runtime_base::path::write_atomic;
 use runtime_base::{ByteStream, Clock, Rng, Tasks, clock};
 use runtime_image::{ImageStore, ImageStoreConfig};
@@ -68,6 +69,8 @@ pub struct ClusterConfig {
     pub listen: SocketAddr,
     /// Most Pods of the node.
     pub max_pods: u32,
+    /// Where objects are stored, if not in the data directory.
+    pub datastore: DatastoreArgs,
 }
 
 /// A whole cluster, running.
@@ -139,7 +142,8 @@ impl Cluster {
         runtime_image::install_tls();
         let node_name = names::node_name(&config.data_dir)?;
         let dialer = Arc::new(LocalNode { kubelet: OnceLock::new(), tasks: tasks.clone() });
-        let store = open_store(&config.data_dir, &clock)?;
+        let store = open_store(&config, &clock).await?;
+        store::serve_backups(&config.data_dir, store.clone(), &tasks)?;
         let api = start_api(&config, &node_name, &store, dialer.clone(), &clock, &rng, &tasks).await?;
         let kubeconfig = write_kubeconfig(&config.data_dir, &api)?;
         let switch = open_switch(&config, &api, &clock, &rng, &tasks)?;
@@ -163,9 +167,17 @@ impl Cluster {
     }
 }
 
-fn open_store(data_dir: &Path, clock: &Clock) -> anyhow::Result<Arc<dyn Store>> {
-    let options = RedbOptions { clock: clock.clone() };
-    Ok(RedbStore::open(&data_dir.join("store.redb"), options)?)
+async fn open_store(config: &ClusterConfig, clock: &Clock) -> anyhow::Result<Arc<dyn Store>> {
+    let etcd = config.datastore.clone();
+    if etcd.datastore_endpoint.is_empty() {
+        return Ok(RedbStore::open(&store::file(&config.data_dir), RedbOptions { clock: clock.clone() })?);
+    }
+    let tls = EtcdTls {
+        ca_file: etcd.datastore_cafile,
+        cert_file: etcd.datastore_certfile,
+        key_file: etcd.datastore_keyfile,
+    };
+    Ok(EtcdStore::connect(EtcdOptions { endpoints: etcd.datastore_endpoint, tls, clock: clock.clone() }).await?)
 }
 
 async fn start_api(
