@@ -55,9 +55,14 @@ impl Cluster {
         self.child.id()
     }
 
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("data/admin.kubeconfig")
+    }
+
     /// An administrator's client over HTTPS.
     pub async fn client(&self) -> anyhow::Result<Client> {
-        let kubeconfig = Kubeconfig::read_from(self.dir.join("data/admin.kubeconfig"))?;
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         Ok(Client::try_from(config)?)
     }

@@ -22,9 +22,11 @@ pub struct Args {
 }
 
 /// What /proc says of a process at one moment.
-struct Usage {
-    cpu: Duration,
-    resident_kib: u64,
+pub struct Usage {
+    /// User and system time.
+    pub cpu: Duration,
+    /// Resident memory.
+    pub resident_kib: u64,
     anonymous_kib: u64,
     threads: u64,
 }
@@ -61,7 +63,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn usage(id: u32) -> anyhow::Result<Usage> {
+/// Reads what /proc says of a process now.
+pub fn usage(id: u32) -> anyhow::Result<Usage> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).context("the server has ended")?;
     let number = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are what this program is for")]
 #![expect(clippy::disallowed_methods, reason = "benchmarks run on the machine's clock")]
 
+mod api;
 mod cluster;
 mod http;
 mod idle;
@@ -33,6 +34,8 @@ enum Name {
     Idle(idle::Args),
     /// From POST of a Wasm Pod to the condition Ready, seen by a watch.
     Ready(ready::Args),
+    /// Creates, gets, lists and watches of small ConfigMaps, with the server's CPU time of each.
+    Api(api::Args),
     /// Requests per second through a NodePort, beside `wasmtime serve`.
     Http(http::Args),
 }
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
             Name::Start(args) => start::run(&args).await,
             Name::Idle(args) => idle::run(&args).await,
             Name::Ready(args) => ready::run(&args).await,
+            Name::Api(args) => api::run(&args).await,
             Name::Http(args) => http::run(&args).await,
         }
     })?;

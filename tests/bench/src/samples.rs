@@ -7,6 +7,13 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<Duration>);
 
+impl From<Vec<Duration>> for Samples {
+    fn from(mut samples: Vec<Duration>) -> Self {
+        samples.sort_unstable();
+        Samples(samples)
+    }
+}
+
 impl Samples {
     /// Adds one.
     pub fn push(&mut self, sample: Duration) {
