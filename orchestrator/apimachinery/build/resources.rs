@@ -28,6 +28,11 @@ macro_rules! resources {
             let mut kinds = Vec::new();
             $(add::<k8s_openapi::$($part)::+>(&mut generator, &mut kinds);)+
             add::<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status>(&mut generator, &mut kinds);
+            add::<k8s_openapi::api::admissionregistration::v1::MutatingAdmissionPolicy>(&mut generator, &mut kinds);
+            add::<k8s_openapi::api::admissionregistration::v1::MutatingAdmissionPolicyBinding>(
+                &mut generator,
+                &mut kinds,
+            );
             generator.subschema_for::<k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions>();
             generator.subschema_for::<k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta>();
             Collected { definitions: generator.take_definitions(true), kinds }
@@ -35,12 +40,20 @@ macro_rules! resources {
 
         /// A protobuf decoder to probe for each root type, by schema name.
         pub fn probes() -> Vec<(String, Probe)> {
+            use k8s_openapi::api::admissionregistration::v1 as stable;
             use k8s_openapi::apimachinery::pkg::apis::meta::v1 as schema;
+            use k8s_pb::api::admissionregistration::v1beta1 as beta;
             use k8s_pb::apimachinery::pkg::apis::meta::v1 as message;
             vec![
                 $((name::<k8s_openapi::$($part)::+>(), crate::protobuf::attempt::<k8s_pb::$($part)::+>),)+
                 (name::<schema::Status>(), crate::protobuf::attempt::<message::Status>),
                 (name::<schema::DeleteOptions>(), crate::protobuf::attempt::<message::DeleteOptions>),
+                // k8s-pb lacks v1; the beta that became v1 has the same messages.
+                (name::<stable::MutatingAdmissionPolicy>(), crate::protobuf::attempt::<beta::MutatingAdmissionPolicy>),
+                (
+                    name::<stable::MutatingAdmissionPolicyBinding>(),
+                    crate::protobuf::attempt::<beta::MutatingAdmissionPolicyBinding>,
+                ),
             ]
         }
     };

@@ -1,7 +1,7 @@
 //! Bodies to values and back: JSON, YAML, protobuf.
 
 mod json;
-pub(crate) mod protobuf;
+pub mod protobuf;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 /// The media types that bodies of objects come in, as errors list them.
 pub const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The media types that objects without a protobuf form come in.
+pub const WITHOUT_PROTOBUF: &str = "application/json, application/yaml";
 
 /// A media type that bodies come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -53,6 +53,20 @@ pub(crate) fn builtin_type(name: &str) -> Option<&'static Type> {
     builtin::find(name)
 }
 
+/// apiVersion and kind of each built-in type that has them.
+#[cfg(test)]
+pub(crate) fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    builtin::kinds()
+}
+
+/// The built-in type of an `apiVersion` and `kind`, if there is one.
+pub(crate) fn builtin_of_kind(api_version: &str, kind: &str) -> Option<&'static Type> {
+    if kind == "DeleteOptions" {
+        return builtin_type("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions");
+    }
+    builtin::of_kind(api_version, kind)
+}
+
 /// Changes whenever a built-in type does.
 pub(crate) fn digest() -> &'static str {
     builtin::digest()

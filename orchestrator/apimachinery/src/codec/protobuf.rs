@@ -1,11 +1,15 @@
-//! Kubernetes' protobuf bodies, decoded by the schema's field numbers.
+//! Kubernetes' protobuf bodies, decoded and encoded by the schema's field numbers.
 //!
 //! Clients write in Go's manner: a field that is no pointer is written even when it is zero. JSON
 //! leaves such zeros out, so they are dropped here, by the arena's `zero` fact.
 
+mod output;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod writer;
+
+pub use output::{List, encode, encode_json, frame, is_known};
 
 use crate::limits::DEPTH_MAX;
 use crate::schema::Schema;

@@ -26,3 +26,8 @@ pub(super) fn digest() -> &'static str {
 pub(super) fn all() -> &'static [&'static Type] {
     &TYPES
 }
+
+#[cfg(test)]
+pub(super) fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KINDS.iter().map(|(version, kind, _)| (*version, *kind))
+}

@@ -1,11 +1,15 @@
+use super::output::{List, encode, frame};
 use crate::codec::{Format, decode, fuzz};
 use crate::schema;
+use crate::schema::types::{Node, Type};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_pb::api;
 use k8s_pb::apiextensions_apiserver::pkg::apis::apiextensions::v1 as extensions;
 use k8s_pb::apimachinery::pkg::apis::meta::v1 as meta;
 use k8s_pb::apimachinery::pkg::{api::resource::Quantity, runtime, util::intstr::IntOrString};
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 fn body(api_version: &str, kind: &str, message: &impl Message) -> Vec<u8> {
@@ -261,4 +265,135 @@ fn a_body_of_kubectl_is_decoded() {
     let spec = json!({"replicas": 0, "selector": {"matchLabels": labels}, "strategy": {}, "template": template});
     let expected = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "labels": labels}, "spec": spec, "status": {}});
     assert_eq!(decoded.value, expected);
+}
+
+/// A value that fills each field of a shape, `level` deep in itself.
+fn filled(shape: &Node, level: usize, serial: &mut i64) -> Value {
+    *serial += 1;
+    let number = *serial;
+    match shape {
+        Node::Text => json!(format!("text {number}")),
+        Node::Bytes => json!(STANDARD.encode(number.to_le_bytes())),
+        Node::Time => json!("2023-11-14T22:13:20Z"),
+        Node::MicroTime => json!("1969-11-14T22:13:20.001500Z"),
+        Node::Integer32 => json!(-number),
+        Node::Integer64 => json!(number << 40),
+        Node::Number => json!(0.5),
+        Node::Boolean => json!(true),
+        Node::IntOrString if number % 2 == 0 => json!(format!("{number}%")),
+        Node::IntOrString => json!(number),
+        Node::Quantity => json!(format!("{number}m")),
+        Node::Any => json!({"any": [number, null, {"x": 1.5}]}),
+        Node::List(items) => json!([filled(items, level, serial), filled(items, level, serial)]),
+        Node::Map(values) => json!({"k": filled(values, level, serial), "": filled(values, level, serial)}),
+        Node::Either(shape, _) if number % 2 == 0 => filled(shape, level, serial),
+        Node::Either(_, other) => filled(other, level, serial),
+        Node::Object(shape) => Value::Object(filled_object(shape, level + 1, serial)),
+    }
+}
+
+fn filled_object(shape: &Type, level: usize, serial: &mut i64) -> Map<String, Value> {
+    let mut object = Map::new();
+    for field in shape.fields.iter().filter(|field| !field.tags.is_empty()) {
+        // Deep down only what does not nest: schemas hold schemas.
+        let flat = !matches!(field.node, Node::Object(_) | Node::List(_) | Node::Map(_) | Node::Either(..));
+        if flat || level < 9 && !(level > 4 && shape.name.ends_with("JSONSchemaProps")) {
+            object.insert(field.name.to_string(), filled(&field.node, level, serial));
+        }
+    }
+    object
+}
+
+#[test]
+fn each_kind_comes_back_as_it_was_written() {
+    for (api_version, kind) in schema::kinds() {
+        let shape = schema::builtin_of_kind(api_version, kind).unwrap();
+        let mut object = Value::Object(filled_object(shape, 0, &mut 0));
+        (object["apiVersion"], object["kind"]) = (json!(api_version), json!(kind));
+        let written = encode(&object).unwrap();
+        let read = decode(Format::Protobuf, &written, &schema::of_kind).unwrap().value;
+        assert_eq!(read, object, "{api_version} {kind}");
+        let mut checked = object.clone();
+        assert_eq!(schema::of_kind(api_version, kind).unwrap().prune(&mut checked), [""; 0], "{kind}");
+    }
+}
+
+#[test]
+fn what_is_written_is_what_go_reads() {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": {"a": ""}}, "spec": {
+        "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "containers": [{"name": "c", "livenessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 3}}]}});
+    let body = encode(&pod).unwrap();
+    let unknown = runtime::Unknown::decode(&body[4..]).unwrap();
+    assert_eq!(unknown.type_meta.unwrap().kind.as_deref(), Some("Pod"));
+    let spec = api::core::v1::Pod::decode(&unknown.raw.unwrap()[..]).unwrap().spec.unwrap();
+    let source = spec.volumes[0].volume_source.clone().unwrap();
+    assert_eq!(source.empty_dir.unwrap().size_limit.unwrap().string.as_deref(), Some("1Gi"));
+    let probe = spec.containers[0].liveness_probe.clone().unwrap();
+    assert_eq!(probe.handler.unwrap().tcp_socket.unwrap().port.unwrap().int_val, Some(80));
+    assert_eq!(probe.period_seconds, Some(3));
+}
+
+#[test]
+fn lists_events_and_partial_objects_are_written() {
+    let item = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
+    let mut list = List::start("v1", "ConfigMap", &json!({"resourceVersion": "7", "remainingItemCount": 2})).unwrap();
+    list.push(&item).unwrap();
+    list.push_json(item.to_string().as_bytes()).unwrap();
+    let body = list.finish();
+    let value = json!({"apiVersion": "v1", "kind": "ConfigMapList",
+        "metadata": {"resourceVersion": "7", "remainingItemCount": 2}, "items": [item, item]});
+    assert_eq!(encode(&value).unwrap(), body);
+    let unknown = runtime::Unknown::decode(&body[4..]).unwrap();
+    let list = api::core::v1::ConfigMapList::decode(&unknown.raw.unwrap()[..]).unwrap();
+    assert_eq!((list.items.len(), list.metadata.unwrap().remaining_item_count), (2, Some(2)));
+
+    let frame = frame("ADDED", &item).unwrap();
+    assert_eq!(u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize, frame.len() - 4);
+    let event = meta::WatchEvent::decode(&frame[4..]).unwrap();
+    assert_eq!(event.r#type.as_deref(), Some("ADDED"));
+    let raw = event.object.unwrap().raw.unwrap();
+    assert_eq!(decode(Format::Protobuf, &raw, &schema::of_kind).unwrap().value, item);
+
+    let partial = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "a"}});
+    let body = encode(&partial).unwrap();
+    let raw = runtime::Unknown::decode(&body[4..]).unwrap().raw.unwrap();
+    let read = meta::PartialObjectMetadata::decode(&raw[..]).unwrap();
+    assert_eq!(read.metadata.unwrap().name.as_deref(), Some("a"));
+    assert_eq!(encode(&json!({"apiVersion": "g/v1", "kind": "Own"})).unwrap_err().code, 406);
+}
+
+#[test]
+fn numbers_of_our_own_are_these() {
+    let text = include_str!("../../../build/numbers.txt");
+    let mut listed = String::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let field = schema::builtin_type(words[0]).unwrap().field(words[1]).unwrap();
+        assert_eq!(&*field.tags, [words[2].parse::<u32>().unwrap()], "{line}");
+        listed += &format!("{} {} {}\n", words[0].rsplit('.').next().unwrap(), words[1], words[2]);
+    }
+    expect_test::expect![[r#"
+        ImageVolumeStatus imageRef 1
+        NodeAllocatableResourceClaimStatus resourceClaimName 1
+        NodeAllocatableResourceClaimStatus containers 2
+        NodeAllocatableResourceClaimStatus resources 3
+        PodSchedulingGroup podGroupName 1
+        PodSpec schedulingGroup 43
+        PodStatus nodeAllocatableResourceClaimStatuses 21
+        ResourceHealth message 3
+        VolumeMountStatus volumeStatus 5
+        VolumeStatus image 1
+        Device nodeAllocatableResourceMappings 13
+        DeviceAttribute ints 6
+        DeviceAttribute bools 7
+        DeviceAttribute strings 8
+        DeviceAttribute versions 9
+        NodeAllocatableResourceMapping capacityKey 1
+        NodeAllocatableResourceMapping allocationMultiplier 2
+        CSIDriverSpec preventPodSchedulingIfMissing 11
+        ListMeta shardInfo 5
+        ShardInfo selector 1
+    "#]]
+    .assert_eq(&listed);
 }

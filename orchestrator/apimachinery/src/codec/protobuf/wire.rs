@@ -126,3 +126,67 @@ pub(super) fn varint(rest: &mut &[u8]) -> Result<u64, Fault> {
     }
     Err(Fault::new("a number is too long"))
 }
+
+/// A message under construction.
+pub(super) struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Writer { out: Vec::with_capacity(capacity) }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Bytes as they are.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.out.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        self.out.push(value.to_le_bytes()[0]);
+    }
+
+    fn key(&mut self, number: u32, wire_type: u64) {
+        self.varint(u64::from(number) << 3 | wire_type);
+    }
+
+    pub(super) fn number(&mut self, number: u32, value: u64) {
+        self.key(number, 0);
+        self.varint(value);
+    }
+
+    pub(super) fn double(&mut self, number: u32, value: f64) {
+        self.key(number, 1);
+        self.raw(&value.to_bits().to_le_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, number: u32, bytes: &[u8]) {
+        self.key(number, 2);
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    /// A message; its length is put before it once it is known.
+    pub(super) fn message(
+        &mut self,
+        number: u32,
+        write: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.key(number, 2);
+        let start = self.out.len();
+        write(self)?;
+        let end = self.out.len();
+        self.varint((end - start) as u64);
+        let width = self.out.len() - end;
+        self.out[start..].rotate_right(width);
+        Ok(())
+    }
+}
