@@ -7,30 +7,58 @@ use crate::kind::{Column, Kind, Scope, Strategy, Subresource, Verb};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub mod addresses;
+pub mod admission;
+pub mod api_service;
 pub mod cells;
+pub mod certificate_signing_request;
+pub mod checks;
+pub mod conditions;
 pub mod config_map;
+pub mod csi_driver;
+pub mod csi_node;
+pub mod csi_storage_capacity;
 pub mod deployment;
+pub mod device_class;
+pub mod devices;
+pub mod domains;
 pub mod endpoint_slice;
 pub mod event;
 pub mod fields;
+pub mod flow_schema;
+pub mod ingress;
+pub mod ingress_class;
+pub mod ip_address;
 pub mod job;
 pub mod lease;
 pub mod metadata;
+pub mod mutating_admission_policy;
 pub mod names;
 pub mod namespace;
+pub mod network_policy;
 pub mod node;
 pub mod pod;
 pub mod pod_spec;
 pub mod priority_class;
+pub mod priority_level_configuration;
 pub mod rbac;
 pub mod replica_set;
+pub mod resource_claim;
+pub mod resource_claim_template;
+pub mod resource_slice;
 pub mod reviews;
 pub mod runtime_class;
 pub mod secret;
 pub mod selector;
 pub mod service;
 pub mod service_account;
+pub mod service_cidr;
 pub mod state;
+pub mod storage_class;
+pub mod validating_admission_policy;
+pub mod volume_attachment;
+pub mod volume_attributes_class;
+pub mod webhook_configuration;
 
 /// Every built-in kind that is served.
 pub fn builtin() -> Vec<Kind> {
@@ -50,7 +78,29 @@ pub fn builtin() -> Vec<Kind> {
         endpoint_slice::kind(),
         runtime_class::kind(),
         priority_class::kind(),
+        ingress::kind(),
+        ingress_class::kind(),
+        network_policy::kind(),
+        ip_address::kind(),
+        service_cidr::kind(),
+        storage_class::kind(),
+        csi_driver::kind(),
+        csi_node::kind(),
+        csi_storage_capacity::kind(),
+        volume_attachment::kind(),
+        volume_attributes_class::kind(),
+        certificate_signing_request::kind(),
+        flow_schema::kind(),
+        priority_level_configuration::kind(),
+        device_class::kind(),
+        resource_claim::kind(),
+        resource_claim_template::kind(),
+        resource_slice::kind(),
+        api_service::kind(),
     ];
+    kinds.extend(webhook_configuration::kinds());
+    kinds.extend(validating_admission_policy::kinds());
+    kinds.extend(mutating_admission_policy::kinds());
     kinds.extend(rbac::kinds());
     kinds.extend(reviews::kinds());
     kinds

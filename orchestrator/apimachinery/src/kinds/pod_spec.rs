@@ -18,7 +18,7 @@ mod security;
 mod volume;
 
 pub use defaults::{default, default_of_pod};
-pub use placement::validate_tolerations;
+pub use placement::{validate_node_selector, validate_tolerations};
 pub use probe::validate_port;
 
 /// The three lists of containers of a PodSpec.

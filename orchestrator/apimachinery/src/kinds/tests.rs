@@ -5,6 +5,8 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+pub(super) mod platform;
+
 /// 2026-01-01T01:00:00Z, an hour after the objects of these tests were created.
 pub(super) const NOW: i64 = 1_767_225_600 + 3600;
 
@@ -136,7 +138,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         "conditions": [{"type": "Ready", "status": "True"}],
     }});
     let selector = json!({"matchLabels": {"app": "x"}, "matchExpressions": [{"key": "app", "operator": "Exists"}]});
-    vec![
+    let mut all = vec![
         ("Pod", pod),
         ("ConfigMap", json!({"data": {"a": "b"}, "binaryData": {"c": "YQ=="}})),
         ("Secret", json!({"data": {"c": "YQ=="}})),
@@ -177,7 +179,9 @@ fn samples() -> Vec<(&'static str, Value)> {
         ),
         ("Event", json!({"involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}, "source": {}})),
         ("ServiceAccount", json!({"secrets": [{"name": "s"}]})),
-    ]
+    ];
+    all.extend(platform::samples());
+    all
 }
 
 #[test]
@@ -309,6 +313,31 @@ fn the_table_lists_what_kubectl_api_resources_shows() {
         endpointslices discovery.k8s.io/v1 [] ns "EndpointSlice" verbs 8 
         runtimeclasses node.k8s.io/v1 [] cluster "RuntimeClass" verbs 8 
         priorityclasses scheduling.k8s.io/v1 [pc] cluster "PriorityClass" verbs 8 
+        ingresses networking.k8s.io/v1 [ing] ns "Ingress" verbs 8 status
+        ingressclasses networking.k8s.io/v1 [] cluster "IngressClass" verbs 8 
+        networkpolicies networking.k8s.io/v1 [netpol] ns "NetworkPolicy" verbs 8 
+        ipaddresses networking.k8s.io/v1 [ip] cluster "IPAddress" verbs 8 
+        servicecidrs networking.k8s.io/v1 [] cluster "ServiceCIDR" verbs 8 status
+        storageclasses storage.k8s.io/v1 [sc] cluster "StorageClass" verbs 8 
+        csidrivers storage.k8s.io/v1 [] cluster "CSIDriver" verbs 8 
+        csinodes storage.k8s.io/v1 [] cluster "CSINode" verbs 8 
+        csistoragecapacities storage.k8s.io/v1 [] ns "CSIStorageCapacity" verbs 8 
+        volumeattachments storage.k8s.io/v1 [] cluster "VolumeAttachment" verbs 8 status
+        volumeattributesclasses storage.k8s.io/v1 [vac] cluster "VolumeAttributesClass" verbs 8 
+        certificatesigningrequests certificates.k8s.io/v1 [csr] cluster "CertificateSigningRequest" verbs 8 approval,status
+        flowschemas flowcontrol.apiserver.k8s.io/v1 [] cluster "FlowSchema" verbs 8 status
+        prioritylevelconfigurations flowcontrol.apiserver.k8s.io/v1 [] cluster "PriorityLevelConfiguration" verbs 8 status
+        deviceclasses resource.k8s.io/v1 [] cluster "DeviceClass" verbs 8 
+        resourceclaims resource.k8s.io/v1 [] ns "ResourceClaim" verbs 8 status
+        resourceclaimtemplates resource.k8s.io/v1 [] ns "ResourceClaimTemplate" verbs 8 
+        resourceslices resource.k8s.io/v1 [] cluster "ResourceSlice" verbs 8 
+        apiservices apiregistration.k8s.io/v1 [] cluster "APIService" verbs 8 status
+        mutatingwebhookconfigurations admissionregistration.k8s.io/v1 [] cluster "MutatingWebhookConfiguration" verbs 8 
+        validatingwebhookconfigurations admissionregistration.k8s.io/v1 [] cluster "ValidatingWebhookConfiguration" verbs 8 
+        validatingadmissionpolicies admissionregistration.k8s.io/v1 [] cluster "ValidatingAdmissionPolicy" verbs 8 status
+        validatingadmissionpolicybindings admissionregistration.k8s.io/v1 [] cluster "ValidatingAdmissionPolicyBinding" verbs 8 
+        mutatingadmissionpolicies admissionregistration.k8s.io/v1 [] cluster "MutatingAdmissionPolicy" verbs 8 
+        mutatingadmissionpolicybindings admissionregistration.k8s.io/v1 [] cluster "MutatingAdmissionPolicyBinding" verbs 8 
         clusterroles rbac.authorization.k8s.io/v1 [] cluster "ClusterRole" verbs 8 
         roles rbac.authorization.k8s.io/v1 [] ns "Role" verbs 8 
         clusterrolebindings rbac.authorization.k8s.io/v1 [] cluster "ClusterRoleBinding" verbs 8 

@@ -70,18 +70,23 @@ fn validate_node_affinity(affinity: &Value, path: &Path, errors: &mut Errors) {
     const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
     const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
     if let Some(required) = affinity.get(REQUIRED) {
-        let path = path.child(REQUIRED).child("nodeSelectorTerms");
-        if list(required, "nodeSelectorTerms").is_empty() {
-            errors.required(&path, "must have at least one node selector term");
-        }
-        for (index, term) in indexed(required, "nodeSelectorTerms") {
-            validate_node_term(term, &path.index(index), errors);
-        }
+        validate_node_selector(required, &path.child(REQUIRED), errors);
     }
     for (index, preferred) in indexed(affinity, PREFERRED) {
         let path = path.child(PREFERRED).index(index);
         weight_is_in_range(preferred, &path, errors);
         validate_node_term(&preferred["preference"], &path.child("preference"), errors);
+    }
+}
+
+/// Checks a NodeSelector.
+pub fn validate_node_selector(selector: &Value, path: &Path, errors: &mut Errors) {
+    let path = path.child("nodeSelectorTerms");
+    if list(selector, "nodeSelectorTerms").is_empty() {
+        errors.required(&path, "must have at least one node selector term");
+    }
+    for (index, term) in indexed(selector, "nodeSelectorTerms") {
+        validate_node_term(term, &path.index(index), errors);
     }
 }
 

@@ -1,0 +1,198 @@
+//! ValidatingAdmissionPolicy and its binding.
+
+use super::admission::{self, CATEGORY, FAILURE_POLICIES, GROUP};
+use super::checks::{first_generation, fits, one_of, one_of_or_empty, raise_generation, texts};
+use super::fields::{default_text, indexed, list, object_mut, object_or_new, text};
+use super::{AGE, NAME, cells, cluster, columns, conditions, names, state, status};
+use crate::field::{Errors, Path};
+use crate::kind::{Kind, Strategy};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The rows of the policy and the binding.
+pub fn kinds() -> Vec<Kind> {
+    vec![policy(), binding()]
+}
+
+fn policy() -> Kind {
+    Kind {
+        categories: super::texts(&[CATEGORY]),
+        subresources: vec![status()],
+        columns: columns(&[
+            NAME,
+            ("Validations", "integer", 0, "How many validations it has."),
+            admission::PARAMETER_KIND_COLUMN,
+            AGE,
+        ]),
+        strategy: Strategy {
+            default: |object| {
+                let spec = object_or_new(object, "spec");
+                default_text(spec, "failurePolicy", "Fail");
+                admission::default_match_resources(spec, "matchConstraints");
+            },
+            prepare_create: state::create,
+            prepare_update: state::update,
+            prepare_status_update: state::update_status,
+            validate,
+            cells: |object, now| {
+                let spec = &object["spec"];
+                let validations = list(spec, "validations").len();
+                let kind = admission::parameter_kind(spec);
+                vec![cells::name(object), validations.into(), kind, cells::age(object, now)]
+            },
+            ..Strategy::default()
+        },
+        ..cluster(GROUP, "ValidatingAdmissionPolicy", "validatingadmissionpolicies")
+    }
+}
+
+fn binding() -> Kind {
+    Kind {
+        categories: super::texts(&[CATEGORY]),
+        columns: columns(&[
+            NAME,
+            ("PolicyName", "string", 0, "The policy that it puts in force."),
+            admission::PARAMETER_COLUMN,
+            AGE,
+        ]),
+        strategy: Strategy {
+            default: |object| {
+                if let Some(spec) = object_mut(object, "spec") {
+                    admission::default_match_resources(spec, "matchResources");
+                }
+            },
+            prepare_create: first_generation,
+            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
+            validate: validate_binding,
+            cells: binding_row,
+            ..Strategy::default()
+        },
+        ..cluster(GROUP, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings")
+    }
+}
+
+/// The cells of a binding of either sort.
+pub(super) fn binding_row(object: &Value, now: i64) -> Vec<Value> {
+    let spec = &object["spec"];
+    let policy = text(spec, "policyName");
+    vec![cells::name(object), policy.into(), admission::parameter(spec), cells::age(object, now)]
+}
+
+/// Reasons that a refusal may have.
+const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
+const ACTIONS: [&str; 3] = ["Audit", "Deny", "Warn"];
+/// Annotations of the audit log that one policy may write.
+const AUDIT_ANNOTATIONS_MAX: usize = 20;
+const AUDIT_EXPRESSION_BYTES_MAX: usize = 5 * 1024;
+
+fn validate(object: &Value, errors: &mut Errors) {
+    let (spec, path) = (&object["spec"], Path::new("spec"));
+    one_of(text(spec, "failurePolicy"), &FAILURE_POLICIES, &path.child("failurePolicy"), errors);
+    admission::validate_parameter_kind(spec, &path, errors);
+    let (constraints, at) = (&spec["matchConstraints"], path.child("matchConstraints"));
+    if constraints.is_null() {
+        errors.required(&at, "");
+    } else {
+        admission::validate_match_resources(constraints, &at, errors);
+        if list(constraints, "resourceRules").is_empty() {
+            errors.required(&at.child("resourceRules"), "");
+        }
+    }
+    admission::validate_conditions(spec, &path, errors);
+    admission::validate_variables(spec, &path, errors);
+    if list(spec, "validations").is_empty() && list(spec, "auditAnnotations").is_empty() {
+        for field in ["validations", "auditAnnotations"] {
+            let wrong = "validations or auditAnnotations must contain at least one item";
+            errors.required(&path.child(field), wrong);
+        }
+    }
+    for (index, validation) in indexed(spec, "validations") {
+        validate_validation(validation, &path.child("validations").index(index), errors);
+    }
+    validate_audit_annotations(object, &path.child("auditAnnotations"), errors);
+    validate_status(&object["status"], &Path::new("status"), errors);
+}
+
+fn validate_validation(validation: &Value, path: &Path, errors: &mut Errors) {
+    let expression = text(validation, "expression");
+    let at = path.child("expression");
+    admission::validate_expression(expression, "expression is not specified", &at, errors);
+    let by_expression = text(validation, "messageExpression");
+    if !by_expression.is_empty() && by_expression.trim().is_empty() {
+        errors.invalid(&path.child("messageExpression"), by_expression, "must be non-empty if specified");
+    }
+    let (message, at) = (text(validation, "message"), path.child("message"));
+    if !message.is_empty() && message.trim().is_empty() {
+        errors.invalid(&at, message, "message must be non-empty if specified");
+    } else if message.trim().contains(['\n', '\r']) {
+        errors.invalid(&at, message, "message must not contain line breaks");
+    }
+    one_of_or_empty(text(validation, "reason"), &REASONS, &path.child("reason"), errors);
+}
+
+fn validate_audit_annotations(object: &Value, path: &Path, errors: &mut Errors) {
+    let (spec, name) = (&object["spec"], crate::meta::name(object));
+    let all = list(spec, "auditAnnotations");
+    if all.len() > AUDIT_ANNOTATIONS_MAX {
+        errors.invalid(path, all, &format!("must not have more than {AUDIT_ANNOTATIONS_MAX} auditAnnotations"));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, annotation) in all.iter().enumerate() {
+        let (path, key) = (path.index(index), text(annotation, "key"));
+        let full = format!("{name}/{key}");
+        if name.is_empty() {
+            errors.invalid(&path.child("key"), key, "requires metadata.name be non-empty");
+        } else {
+            fits(names::qualified(&full), &full, &path.child("key"), errors);
+        }
+        let (expression, at) = (text(annotation, "valueExpression"), path.child("valueExpression"));
+        admission::validate_expression(expression, "valueExpression is not specified", &at, errors);
+        if expression.trim().len() > AUDIT_EXPRESSION_BYTES_MAX {
+            errors.required(&at, &format!("must not exceed {AUDIT_EXPRESSION_BYTES_MAX} bytes in length"));
+        }
+        if !seen.insert(key) {
+            errors.duplicate(&path.child("key"), key);
+        }
+    }
+}
+
+fn validate_status(status: &Value, path: &Path, errors: &mut Errors) {
+    let at = path.child("typeChecking").child("expressionWarnings");
+    for (index, warning) in indexed(&status["typeChecking"], "expressionWarnings") {
+        for field in ["warning", "fieldRef"] {
+            if text(warning, field).trim().is_empty() {
+                errors.required(&at.index(index).child(field), "");
+            }
+        }
+    }
+    conditions::validate(status, &path.child("conditions"), errors);
+}
+
+fn validate_binding(object: &Value, errors: &mut Errors) {
+    let (spec, path) = (&object["spec"], Path::new("spec"));
+    admission::validate_policy_name(spec, &path, errors);
+    admission::validate_parameter_reference(spec, &path, errors);
+    // The path is spelt as upstream does.
+    admission::validate_match_resources(&spec["matchResources"], &path.child("matchResouces"), errors);
+    let (actions, path) = (texts(spec, "validationActions"), path.child("validationActions"));
+    let mut seen = BTreeSet::new();
+    for (index, action) in actions.iter().enumerate() {
+        if !ACTIONS.contains(action) {
+            errors.not_supported(&path.index(index), action, &ACTIONS);
+        }
+        if !seen.insert(*action) {
+            errors.duplicate(&path.index(index), action);
+        }
+    }
+    if seen.contains("Deny") && seen.contains("Warn") {
+        let wrong = "must not contain both Deny and Warn (repeating the same validation failure information in the API \
+                     response and headers serves no purpose)";
+        errors.invalid(&path, &actions, wrong);
+    }
+    if actions.is_empty() {
+        errors.required(&path, "at least one validation action is required");
+    }
+}
+
+#[cfg(test)]
+mod tests;
