@@ -110,6 +110,10 @@ impl Errors {
         let shown = serde_json::to_string(&value).unwrap_or_default();
         self.push(Reason::Invalid, path, format!("Invalid value: {shown}: {detail}"));
     }
+    /// `Invalid value: detail`, where showing the value would tell nothing.
+    pub fn invalid_whole(&mut self, path: &Path, detail: &str) {
+        self.push(Reason::Invalid, path, format!("Invalid value: {detail}"));
+    }
     /// `Unsupported value: VALUE: supported values: "A", "B"`.
     pub fn not_supported(&mut self, path: &Path, value: &str, supported: &[&str]) {
         let mut names: Vec<String> = supported.iter().map(|name| format!("{name:?}")).collect();

@@ -7,44 +7,60 @@ use crate::kind::{Column, Kind, Scope, Strategy, Subresource, Verb};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub mod access_modes;
 pub mod addresses;
 pub mod admission;
 pub mod api_service;
+pub mod binding;
 pub mod cells;
 pub mod certificate_signing_request;
 pub mod checks;
+pub mod component_status;
 pub mod conditions;
 pub mod config_map;
+pub mod controller_revision;
+pub mod cron_job;
 pub mod csi_driver;
 pub mod csi_node;
 pub mod csi_storage_capacity;
+pub mod daemon_set;
 pub mod deployment;
 pub mod device_class;
 pub mod devices;
 pub mod domains;
 pub mod endpoint_slice;
+pub mod endpoints;
 pub mod event;
 pub mod fields;
 pub mod flow_schema;
+pub mod horizontal_pod_autoscaler;
 pub mod ingress;
 pub mod ingress_class;
+pub mod int_or_percent;
 pub mod ip_address;
 pub mod job;
 pub mod lease;
+pub mod limit_range;
 pub mod metadata;
 pub mod mutating_admission_policy;
 pub mod names;
 pub mod namespace;
 pub mod network_policy;
 pub mod node;
+pub mod persistent_volume;
+pub mod persistent_volume_claim;
 pub mod pod;
+pub mod pod_disruption_budget;
 pub mod pod_spec;
+pub mod pod_template;
 pub mod priority_class;
 pub mod priority_level_configuration;
 pub mod rbac;
 pub mod replica_set;
+pub mod replication_controller;
 pub mod resource_claim;
 pub mod resource_claim_template;
+pub mod resource_quota;
 pub mod resource_slice;
 pub mod reviews;
 pub mod runtime_class;
@@ -54,6 +70,7 @@ pub mod service;
 pub mod service_account;
 pub mod service_cidr;
 pub mod state;
+pub mod stateful_set;
 pub mod storage_class;
 pub mod validating_admission_policy;
 pub mod volume_attachment;
@@ -103,6 +120,22 @@ pub fn builtin() -> Vec<Kind> {
     kinds.extend(mutating_admission_policy::kinds());
     kinds.extend(rbac::kinds());
     kinds.extend(reviews::kinds());
+    kinds.extend([
+        replication_controller::kind(),
+        pod_template::kind(),
+        endpoints::kind(),
+        limit_range::kind(),
+        resource_quota::kind(),
+        persistent_volume::kind(),
+        persistent_volume_claim::kind(),
+        component_status::kind(),
+        binding::kind(),
+        controller_revision::kind(),
+        daemon_set::kind(),
+        stateful_set::kind(),
+    ]);
+    kinds.extend(horizontal_pod_autoscaler::kinds());
+    kinds.extend([cron_job::kind(), pod_disruption_budget::kind(), event::v1::kind()]);
     kinds
 }
 

@@ -2,7 +2,9 @@
 
 use super::fields::{copy, default, default_text, int, object_or_new, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, replica_set, scale, state, status, texts};
+use super::{
+    AGE, NAME, cells, columns, int_or_percent, namespaced, pod_spec, replica_set, scale, state, status, texts,
+};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -94,30 +96,14 @@ fn validate_strategy(strategy: &Value, path: &Path, errors: &mut Errors) {
 
 fn validate_rolling_update(update: &Value, path: &Path, errors: &mut Errors) {
     for field in ["maxUnavailable", "maxSurge"] {
-        let (amount, path) = (&update[field], path.child(field));
-        match amount {
-            Value::String(share) => {
-                for wrong in names::percent(share) {
-                    errors.invalid(&path, amount, &wrong);
-                }
-            }
-            other if other.as_i64().unwrap_or(0) < 0 => {
-                errors.invalid(&path, amount, "must be greater than or equal to 0");
-            }
-            _ => {}
-        }
+        int_or_percent::validate(&update[field], &path.child(field), errors);
     }
-    let number = |field: &str| match &update[field] {
-        Value::String(share) => share.strip_suffix('%').and_then(|share| share.parse::<i64>().ok()),
-        other => Some(other.as_i64().unwrap_or(0)),
-    };
-    let path = path.child("maxUnavailable");
-    if number("maxUnavailable") == Some(0) && number("maxSurge") == Some(0) {
-        errors.invalid(&path, &update["maxUnavailable"], "may not be 0 when `maxSurge` is 0");
+    let (unavailable, path) = (&update["maxUnavailable"], path.child("maxUnavailable"));
+    let is_nought = |field: &str| int_or_percent::number(&update[field]) == Some(0);
+    if is_nought("maxUnavailable") && is_nought("maxSurge") {
+        errors.invalid(&path, unavailable, "may not be 0 when `maxSurge` is 0");
     }
-    if update["maxUnavailable"].is_string() && number("maxUnavailable").is_some_and(|share| share > 100) {
-        errors.invalid(&path, &update["maxUnavailable"], "must not be greater than 100%");
-    }
+    int_or_percent::at_most_all(unavailable, &path, errors);
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {

@@ -57,7 +57,8 @@ fn prepare_update(object: &mut Value, old: &Value) {
     object["metadata"]["generation"] = generation.into();
 }
 
-fn too_many(path: &Path, count: usize, max: usize, errors: &mut Errors) {
+/// Refuses a list that is too long.
+pub(super) fn too_many(path: &Path, count: usize, max: usize, errors: &mut Errors) {
     if count > max {
         let message = format!("Too many: {count}: must have at most {max} items");
         errors.0.push(FieldError { reason: Reason::TooMany, field: path.to_string(), message });

@@ -2,10 +2,12 @@
 
 use super::cells::since;
 use super::fields::{int, text};
-use super::{NAME, cells, columns, namespaced, texts};
+use super::{NAME, cells, columns, names, namespaced, texts};
 use crate::field::{Errors, Path};
-use crate::kind::{Kind, Strategy};
+use crate::kind::{Column, Kind, Strategy};
 use serde_json::Value;
+
+pub mod v1;
 
 /// The row of Event.
 pub fn kind() -> Kind {
@@ -24,32 +26,75 @@ pub fn kind() -> Kind {
             "source",
             "type",
         ]),
-        columns: columns(&[
-            ("Last Seen", "string", 0, "Time since it happened last."),
-            ("Type", "string", 0, "Normal or Warning."),
-            ("Reason", "string", 0, "Why it happened, in one word."),
-            ("Object", "string", 0, "The object it is about."),
-            ("Subobject", "string", 1, "The part of the object it is about."),
-            ("Source", "string", 1, "Who reports it."),
-            ("Message", "string", 0, "What happened."),
-            ("First Seen", "string", 1, "Time since it happened first."),
-            ("Count", "string", 1, "How often it happened."),
-            (NAME.0, NAME.1, 1, NAME.3),
-        ]),
+        columns: columns_of(),
         strategy: strategy(),
         ..namespaced("", "Event", "events")
     }
+}
+
+fn columns_of() -> Vec<Column> {
+    columns(&[
+        ("Last Seen", "string", 0, "Time since it happened last."),
+        ("Type", "string", 0, "Normal or Warning."),
+        ("Reason", "string", 0, "Why it happened, in one word."),
+        ("Object", "string", 0, "The object it is about."),
+        ("Subobject", "string", 1, "The part of the object it is about."),
+        ("Source", "string", 1, "Who reports it."),
+        ("Message", "string", 0, "What happened."),
+        ("First Seen", "string", 1, "Time since it happened first."),
+        ("Count", "string", 1, "How often it happened."),
+        (NAME.0, NAME.1, 1, NAME.3),
+    ])
 }
 
 fn strategy() -> Strategy {
     Strategy { validate, cells: row, field_text, ..Strategy::default() }
 }
 
+/// Longest text that says what was done, why, and by which instance.
+const WORD_BYTES_MAX: usize = 128;
+/// Longest message.
+const NOTE_BYTES_MAX: usize = 1024;
+
 fn validate(object: &Value, errors: &mut Errors) {
+    validate_named(object, "reportingComponent", errors);
+}
+
+/// Checks an Event; who reports it is named as the request's group does.
+fn validate_named(object: &Value, reporter: &str, errors: &mut Errors) {
     let (namespace, about) = (crate::meta::namespace(object), text(&object["involvedObject"], "namespace"));
-    let fits = if about.is_empty() { ["", "default"].contains(&namespace) } else { namespace == about };
+    let old_form = object["eventTime"].is_null();
+    let fits = match (old_form, about) {
+        (true, "") => ["", "default"].contains(&namespace),
+        (true, about) => namespace == about,
+        (false, "") => ["default", "kube-system"].contains(&namespace),
+        (false, _) => true,
+    };
     if !fits {
         errors.invalid(&Path::new("involvedObject").child("namespace"), about, "does not match event.namespace");
+    }
+    if old_form {
+        return;
+    }
+    let component = text(object, "reportingComponent");
+    if component.is_empty() {
+        errors.required(&Path::new(reporter), "");
+    }
+    for wrong in names::qualified(component) {
+        errors.invalid(&Path::new(reporter), component, &wrong);
+    }
+    for field in ["reportingInstance", "action", "reason"] {
+        let word = text(object, field);
+        if word.is_empty() {
+            errors.required(&Path::new(field), "");
+        }
+        if word.len() > WORD_BYTES_MAX {
+            let wrong = format!("can have at most {WORD_BYTES_MAX} characters");
+            errors.invalid(&Path::new(field), "", &wrong);
+        }
+    }
+    if text(object, "message").len() > NOTE_BYTES_MAX {
+        errors.invalid(&Path::new("message"), "", &format!("can have at most {NOTE_BYTES_MAX} characters"));
     }
 }
 

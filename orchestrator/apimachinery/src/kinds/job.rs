@@ -2,13 +2,17 @@
 
 use super::fields::{default, default_text, entries, int, is_true, object_or_new, text};
 use super::metadata::immutable;
-use super::replica_set::{not_negative, template_warnings};
-use super::{AGE, NAME, cells, columns, namespaced, pod_spec, selector, state, status, texts};
+use super::replica_set::template_warnings;
+use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, selector, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use crate::selector::LabelSelector;
 use crate::table::human_duration;
 use serde_json::Value;
+
+mod rules;
+
+pub(super) use rules::validate_spec;
 
 /// The row of Job.
 pub fn kind() -> Kind {
@@ -31,8 +35,6 @@ pub fn kind() -> Kind {
     }
 }
 
-/// Pods that an indexed Job may run at once.
-const INDEXED_PARALLELISM_MAX: i64 = 100_000;
 /// The label that ties a Pod to its Job.
 const UID_LABEL: &str = "batch.kubernetes.io/controller-uid";
 /// Its older name.
@@ -48,7 +50,7 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate,
         validate_update,
-        warnings: template_warnings,
+        warnings,
         cells: row,
         field_text,
         ..Strategy::default()
@@ -69,6 +71,11 @@ fn fill(object: &mut Value) {
     default(spec, "suspend", false);
     let replacement = if spec["podFailurePolicy"].is_null() { "TerminatingOrFailed" } else { "Failed" };
     default_text(spec, "podReplacementPolicy", replacement);
+    fill_failure_policy(spec);
+}
+
+/// A condition that a failure policy names is meant to be true.
+pub(super) fn fill_failure_policy(spec: &mut Value) {
     if let Some(rules) = spec.pointer_mut("/podFailurePolicy/rules").and_then(Value::as_array_mut) {
         for condition in rules.iter_mut().flat_map(|rule| super::fields::list_mut(rule, "onPodConditions")) {
             default_text(condition, "status", "True");
@@ -104,36 +111,38 @@ fn prepare_create(object: &mut Value) {
 fn validate(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
     validate_own_selector(object, &path, errors);
-    let numbers = [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex",
-        "maxFailedIndexes",
-    ];
-    not_negative(spec, &numbers, &path, errors);
+    validate_spec(spec, &path, errors);
     match spec["selector"].is_null() {
         true => errors.required(&path.child("selector"), ""),
         false => selector::validate(&spec["selector"], &path.child("selector"), errors),
     }
-    validate_completion(spec, &path, errors);
-    let (template, at) = (&spec["template"], path.child("template"));
-    pod_spec::validate_template(template, &at, errors);
-    let at = at.child("spec").child("restartPolicy");
-    match text(&template["spec"], "restartPolicy") {
-        "Always" => errors.required(&at, "valid values: \"OnFailure\", \"Never\""),
-        "OnFailure" if !spec["podFailurePolicy"].is_null() => {
-            errors.invalid(&at, "OnFailure", "only \"Never\" is supported when podFailurePolicy is specified");
-        }
-        "" | "OnFailure" | "Never" => {}
-        other => errors.not_supported(&at, other, &["OnFailure", "Never"]),
-    }
     if spec["selector"].is_object() && selector::misses_template(spec) {
         let at = path.child("template").child("metadata").child("labels");
-        errors.invalid(&at, &template["metadata"]["labels"], "`selector` does not match template `labels`");
+        let labels = &spec["template"]["metadata"]["labels"];
+        errors.invalid(&at, labels, "`selector` does not match template `labels`");
     }
+    // Pods of an indexed Job are named after it and their index.
+    let completions = int(spec, "completions").unwrap_or(0);
+    if text(spec, "completionMode") == "Indexed" && completions > 0 {
+        let name = crate::meta::name(object);
+        let hostname = format!("{name}-{}", completions - 1);
+        if !names::dns_label(&hostname).is_empty() {
+            let wrong = format!("will not able to create pod with invalid DNS label: {hostname}");
+            errors.invalid(&Path::new("metadata").child("name"), name, &wrong);
+        }
+    }
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let wrong = names::dns_label(crate::meta::name(object));
+    if !wrong.is_empty() {
+        let why = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is \
+                   recommended";
+        warnings.push(format!("metadata.name: {why}: [{}]", wrong.join(" ")));
+    }
+    warnings.extend(template_warnings(object));
+    warnings
 }
 
 /// Checks that the selector is the one made at creation.
@@ -164,39 +173,13 @@ fn validate_own_selector(object: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn validate_completion(spec: &Value, path: &Path, errors: &mut Errors) {
-    match text(spec, "completionMode") {
-        "" | "NonIndexed" => {
-            for field in ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] {
-                if !spec[field].is_null() {
-                    errors.invalid(&path.child(field), &spec[field], "requires indexed completion mode");
-                }
-            }
-        }
-        "Indexed" => {
-            if spec["completions"].is_null() {
-                errors.required(&path.child("completions"), "when completion mode is Indexed");
-            }
-            let parallelism = int(spec, "parallelism").unwrap_or(0);
-            if parallelism > INDEXED_PARALLELISM_MAX {
-                let wrong =
-                    format!("must be less than or equal to {INDEXED_PARALLELISM_MAX} when completion mode is Indexed");
-                errors.invalid(&path.child("parallelism"), parallelism, &wrong);
-            }
-        }
-        other => errors.not_supported(&path.child("completionMode"), other, &["Indexed", "NonIndexed"]),
-    }
-    let replacement = text(spec, "podReplacementPolicy");
-    if !["", "Failed", "TerminatingOrFailed"].contains(&replacement) {
-        errors.not_supported(&path.child("podReplacementPolicy"), replacement, &["Failed", "TerminatingOrFailed"]);
-    }
-}
-
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     let (new, before, path) = (&object["spec"], &old["spec"], Path::new("spec"));
-    let resized = text(new, "completionMode") == "Indexed" && new["completions"] == new["parallelism"];
-    if !resized {
-        immutable(&new["completions"], &before["completions"], &path.child("completions"), errors);
+    let (after, at) = (&new["completions"], path.child("completions"));
+    if text(new, "completionMode") != "Indexed" {
+        immutable(after, &before["completions"], &at, errors);
+    } else if !after.is_null() && *after != before["completions"] && *after != new["parallelism"] {
+        errors.invalid(&at, after, "can only be modified in tandem with spec.parallelism");
     }
     for field in
         ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]

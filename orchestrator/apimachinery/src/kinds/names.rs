@@ -229,5 +229,29 @@ pub fn ip(text: &str) -> Vec<String> {
     vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()]
 }
 
+/// What is wrong with an address that no endpoint can have; nothing when it is no address at all.
+pub fn special_ip(text: &str) -> Vec<String> {
+    use std::net::IpAddr;
+    let Ok(ip) = text.parse::<IpAddr>() else { return Vec::new() };
+    let (local, local_group) = match ip {
+        IpAddr::V4(ip) => (ip.is_link_local(), ip.octets()[..3] == [224, 0, 0]),
+        IpAddr::V6(ip) => (ip.is_unicast_link_local(), ip.segments()[0] & 0xff0f == 0xff02),
+    };
+    let mut wrong = Vec::new();
+    if ip.is_unspecified() {
+        wrong.push(format!("may not be unspecified ({text})"));
+    }
+    if ip.is_loopback() {
+        wrong.push("may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned());
+    }
+    if local {
+        wrong.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned());
+    }
+    if local_group {
+        wrong.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned());
+    }
+    wrong
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ mod volume;
 pub use defaults::{default, default_of_pod};
 pub use placement::{validate_node_selector, validate_tolerations};
 pub use probe::validate_port;
+pub use volume::source::default as default_source;
+pub use volume::validate_persistent as validate_persistent_source;
 
 /// The three lists of containers of a PodSpec.
 pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];

@@ -55,16 +55,21 @@ fn fill(object: &mut Value) {
 /// What the specs of ReplicaSet and Deployment have in common.
 pub(super) fn validate_spec(spec: &Value, path: &Path, errors: &mut Errors) {
     not_negative(spec, &["replicas", "minReadySeconds"], path, errors);
-    selector::validate_with_template(spec, path, errors);
+    selector::validate_with_template(spec, "deployment", path, errors);
     let (template, path) = (&spec["template"], path.child("template"));
     pod_spec::validate_template(template, &path, errors);
+    runs_for_ever(template, "ReplicaSet", &path, errors);
+}
+
+/// Refuses a template whose Pods would end; `kind` is named in the error.
+pub(super) fn runs_for_ever(template: &Value, kind: &str, path: &Path, errors: &mut Errors) {
     let (policy, path) = (text(&template["spec"], "restartPolicy"), path.child("spec"));
     if !policy.is_empty() && policy != "Always" {
         errors.not_supported(&path.child("restartPolicy"), policy, &["Always"]);
     }
     if !template["spec"]["activeDeadlineSeconds"].is_null() {
-        let wrong = "activeDeadlineSeconds in ReplicaSet is not Supported";
-        errors.forbidden(&path.child("activeDeadlineSeconds"), wrong);
+        let wrong = format!("activeDeadlineSeconds in {kind} is not Supported");
+        errors.forbidden(&path.child("activeDeadlineSeconds"), &wrong);
     }
 }
 

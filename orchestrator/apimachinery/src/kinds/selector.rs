@@ -36,8 +36,9 @@ pub fn validate(selector: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-/// Checks `spec.selector` and that the labels of `spec.template` satisfy it.
-pub fn validate_with_template(spec: &Value, path: &Path, errors: &mut Errors) {
+/// Checks `spec.selector` and that the labels of `spec.template` satisfy it; `kind` is named when it
+/// selects everything.
+pub fn validate_with_template(spec: &Value, kind: &str, path: &Path, errors: &mut Errors) {
     let (selector, at) = (&spec["selector"], path.child("selector"));
     if selector.is_null() {
         errors.required(&at, "");
@@ -47,7 +48,7 @@ pub fn validate_with_template(spec: &Value, path: &Path, errors: &mut Errors) {
     let empty = super::fields::entries(selector, "matchLabels").next().is_none()
         && list(selector, "matchExpressions").is_empty();
     if empty {
-        errors.invalid(&at, selector, "empty selector is invalid for deployment");
+        errors.invalid(&at, selector, &format!("empty selector is invalid for {kind}"));
     }
     if !empty && misses_template(spec) {
         let template = &spec["template"];

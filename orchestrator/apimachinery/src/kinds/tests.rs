@@ -1,3 +1,5 @@
+mod samples;
+
 use super::{fields, metadata};
 use crate::field::Errors;
 use crate::{Catalog, Kind};
@@ -10,10 +12,12 @@ pub(super) mod platform;
 /// 2026-01-01T01:00:00Z, an hour after the objects of these tests were created.
 pub(super) const NOW: i64 = 1_767_225_600 + 3600;
 
-/// The served kind of this name.
+/// The served kind of this name, which may have the apiVersion before it.
 #[track_caller]
 pub(super) fn kind(name: &str) -> Arc<Kind> {
-    Catalog::builtin().all().iter().find(|kind| kind.kind == name).expect(name).clone()
+    let (version, kind) = name.split_once(' ').unwrap_or(("", name));
+    let fits = |known: &&Arc<Kind>| known.kind == kind && (version.is_empty() || known.api_version() == version);
+    Catalog::builtin().all().iter().find(fits).expect(name).clone()
 }
 
 /// The object as a create stores it.
@@ -181,6 +185,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("ServiceAccount", json!({"secrets": [{"name": "s"}]})),
     ];
     all.extend(platform::samples());
+    all.extend(samples::workloads());
     all
 }
 
@@ -211,11 +216,12 @@ fn what_the_rules_write_fits_the_schema() {
 #[test]
 fn what_the_rules_write_decodes_as_the_controllers_types() {
     use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core, discovery::v1 as discovery};
+    use k8s_openapi::api::{autoscaling, events::v1 as events, policy::v1 as policy};
     fn decode<T: serde::de::DeserializeOwned>(object: Value) -> Result<(), String> {
         serde_json::from_value::<T>(object).map(|_| ()).map_err(|wrong| wrong.to_string())
     }
     type Decode = fn(Value) -> Result<(), String>;
-    let types: [(&str, Decode); 8] = [
+    let types: [(&str, Decode); 23] = [
         ("Pod", decode::<core::Pod>),
         ("Node", decode::<core::Node>),
         ("Secret", decode::<core::Secret>),
@@ -224,6 +230,21 @@ fn what_the_rules_write_decodes_as_the_controllers_types() {
         ("ReplicaSet", decode::<apps::ReplicaSet>),
         ("Job", decode::<batch::Job>),
         ("EndpointSlice", decode::<discovery::EndpointSlice>),
+        ("ReplicationController", decode::<core::ReplicationController>),
+        ("PodTemplate", decode::<core::PodTemplate>),
+        ("Endpoints", decode::<core::Endpoints>),
+        ("LimitRange", decode::<core::LimitRange>),
+        ("ResourceQuota", decode::<core::ResourceQuota>),
+        ("PersistentVolume", decode::<core::PersistentVolume>),
+        ("PersistentVolumeClaim", decode::<core::PersistentVolumeClaim>),
+        ("DaemonSet", decode::<apps::DaemonSet>),
+        ("StatefulSet", decode::<apps::StatefulSet>),
+        ("ControllerRevision", decode::<apps::ControllerRevision>),
+        ("CronJob", decode::<batch::CronJob>),
+        ("autoscaling/v1 HorizontalPodAutoscaler", decode::<autoscaling::v1::HorizontalPodAutoscaler>),
+        ("autoscaling/v2 HorizontalPodAutoscaler", decode::<autoscaling::v2::HorizontalPodAutoscaler>),
+        ("PodDisruptionBudget", decode::<policy::PodDisruptionBudget>),
+        ("events.k8s.io/v1 Event", decode::<events::Event>),
     ];
     for (name, decode) in types {
         let (_, object) = samples().into_iter().find(|(sample, _)| *sample == name).expect(name);
@@ -348,8 +369,83 @@ fn the_table_lists_what_kubectl_api_resources_shows() {
         selfsubjectaccessreviews authorization.k8s.io/v1 [] cluster "SelfSubjectAccessReview" verbs 1 
         selfsubjectrulesreviews authorization.k8s.io/v1 [] cluster "SelfSubjectRulesReview" verbs 1 
         subjectaccessreviews authorization.k8s.io/v1 [] cluster "SubjectAccessReview" verbs 1 
+        replicationcontrollers v1 [rc] ns "ReplicationController" verbs 8 scale,status
+        podtemplates v1 [] ns "PodTemplate" verbs 8 
+        endpoints v1 [ep] ns "Endpoints" verbs 8 
+        limitranges v1 [limits] ns "LimitRange" verbs 8 
+        resourcequotas v1 [quota] ns "ResourceQuota" verbs 8 status
+        persistentvolumes v1 [pv] cluster "PersistentVolume" verbs 8 status
+        persistentvolumeclaims v1 [pvc] ns "PersistentVolumeClaim" verbs 8 status
+        componentstatuses v1 [cs] cluster "ComponentStatus" verbs 2 
+        bindings v1 [] ns "Binding" verbs 1 
+        controllerrevisions apps/v1 [] ns "ControllerRevision" verbs 8 
+        daemonsets apps/v1 [ds] ns "DaemonSet" verbs 8 status
+        statefulsets apps/v1 [sts] ns "StatefulSet" verbs 8 scale,status
+        horizontalpodautoscalers autoscaling/v2 [hpa] ns "HorizontalPodAutoscaler" verbs 8 status
+        horizontalpodautoscalers autoscaling/v1 [hpa] ns "HorizontalPodAutoscaler" verbs 8 status
+        cronjobs batch/v1 [cj] ns "CronJob" verbs 8 status
+        poddisruptionbudgets policy/v1 [pdb] ns "PodDisruptionBudget" verbs 8 status
+        events events.k8s.io/v1 [ev] ns "Event" verbs 8 
     "#]]
     .assert_eq(&lines);
+}
+
+/// Headings, those of `-o wide` in brackets.
+#[test]
+fn the_columns_are_those_that_kubectl_get_shows() {
+    let mut lines = String::new();
+    for kind in Catalog::builtin().all() {
+        let heading = |column: &crate::kind::Column| match column.priority {
+            0 => column.name.to_string(),
+            _ => format!("[{}]", column.name),
+        };
+        let headings: Vec<String> = kind.columns.iter().map(heading).collect();
+        lines += &format!("{} {}: {}\n", kind.plural, kind.api_version(), headings.join(", "));
+    }
+    expect![[r#"
+        configmaps v1: Name, Data, Age
+        events v1: Last Seen, Type, Reason, Object, [Subobject], [Source], Message, [First Seen], [Count], [Name]
+        namespaces v1: Name, Status, Age
+        nodes v1: Name, Status, Roles, Age, Version, [Internal-IP], [External-IP], [OS-Image], [Kernel-Version], [Container-Runtime]
+        pods v1: Name, Ready, Status, Restarts, Age, [IP], [Node], [Nominated Node], [Readiness Gates]
+        secrets v1: Name, Type, Data, Age
+        serviceaccounts v1: Name, Secrets, Age
+        services v1: Name, Type, Cluster-IP, External-IP, Port(s), Age, [Selector]
+        deployments apps/v1: Name, Ready, Up-to-date, Available, Age, [Containers], [Images], [Selector]
+        replicasets apps/v1: Name, Desired, Current, Ready, Age, [Containers], [Images], [Selector]
+        jobs batch/v1: Name, Status, Completions, Duration, Age, [Containers], [Images], [Selector]
+        leases coordination.k8s.io/v1: Name, Holder, Age
+        endpointslices discovery.k8s.io/v1: Name, AddressType, Ports, Endpoints, Age
+        runtimeclasses node.k8s.io/v1: Name, Handler, Age
+        priorityclasses scheduling.k8s.io/v1: Name, Value, Global-Default, Age, PreemptionPolicy
+        clusterroles rbac.authorization.k8s.io/v1: Name, Created At
+        roles rbac.authorization.k8s.io/v1: Name, Created At
+        clusterrolebindings rbac.authorization.k8s.io/v1: Name, Role, Age, [Users], [Groups], [ServiceAccounts]
+        rolebindings rbac.authorization.k8s.io/v1: Name, Role, Age, [Users], [Groups], [ServiceAccounts]
+        selfsubjectreviews authentication.k8s.io/v1: Name, Created At
+        tokenreviews authentication.k8s.io/v1: Name, Created At
+        localsubjectaccessreviews authorization.k8s.io/v1: Name, Created At
+        selfsubjectaccessreviews authorization.k8s.io/v1: Name, Created At
+        selfsubjectrulesreviews authorization.k8s.io/v1: Name, Created At
+        subjectaccessreviews authorization.k8s.io/v1: Name, Created At
+        replicationcontrollers v1: Name, Desired, Current, Ready, Age, [Containers], [Images], [Selector]
+        podtemplates v1: Name, Containers, Images, Pod Labels
+        endpoints v1: Name, Endpoints, Age
+        limitranges v1: Name, Created At
+        resourcequotas v1: Name, Request, Limit, Age
+        persistentvolumes v1: Name, Capacity, Access Modes, Reclaim Policy, Status, Claim, StorageClass, VolumeAttributesClass, Reason, Age, [VolumeMode]
+        persistentvolumeclaims v1: Name, Status, Volume, Capacity, Access Modes, StorageClass, VolumeAttributesClass, Age, [VolumeMode]
+        componentstatuses v1: Name, Status, Message, Error
+        bindings v1: Name, Created At
+        controllerrevisions apps/v1: Name, Controller, Revision, Age
+        daemonsets apps/v1: Name, Desired, Current, Ready, Up-to-date, Available, Node Selector, Age, [Containers], [Images], [Selector]
+        statefulsets apps/v1: Name, Ready, Age, [Containers], [Images]
+        horizontalpodautoscalers autoscaling/v2: Name, Reference, Targets, MinPods, MaxPods, Replicas, Age
+        horizontalpodautoscalers autoscaling/v1: Name, Reference, Targets, MinPods, MaxPods, Replicas, Age
+        cronjobs batch/v1: Name, Schedule, Timezone, Suspend, Active, Last Schedule, Age, [Containers], [Images], [Selector]
+        poddisruptionbudgets policy/v1: Name, Min Available, Max Unavailable, Allowed Disruptions, Age
+        events events.k8s.io/v1: Last Seen, Type, Reason, Object, [Subobject], [Source], Message, [First Seen], [Count], [Name]
+    "#]].assert_eq(&lines);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::kinds::names;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
+/// When an image is fetched.
+pub const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 const MESSAGE_POLICIES: [&str; 2] = ["File", "FallbackToLogsOnError"];
 

@@ -3,6 +3,7 @@
 use super::CONTAINER_LISTS;
 use super::resources::canonicalize;
 use crate::kinds::fields::{self, default_text, entries, is_true, list_mut, object_mut, object_or_new, text};
+use crate::kinds::persistent_volume_claim;
 use serde_json::{Value, json};
 
 /// rw-r--r--
@@ -154,9 +155,7 @@ fn default_volume(volume: &mut Value) {
     if let Some(empty) = object_mut(volume, "emptyDir") {
         canonicalize_text(empty, "sizeLimit");
     }
-    if let Some(host_path) = object_mut(volume, "hostPath") {
-        fields::default(host_path, "type", "");
-    }
+    super::volume::source::default(volume);
     for source in ["secret", "configMap", "downwardAPI", "projected"] {
         if let Some(source) = object_mut(volume, source) {
             fields::default(source, "defaultMode", FILE_MODE);
@@ -177,9 +176,12 @@ fn default_volume(volume: &mut Value) {
             if let Some(downward) = object_mut(source, "downwardAPI") {
                 list_mut(downward, "items").for_each(default_references);
             }
+            if let Some(certificate) = object_mut(source, "podCertificate") {
+                fields::default(certificate, "maxExpirationSeconds", 86_400);
+            }
         }
     }
     if let Some(spec) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec").filter(|spec| spec.is_object()) {
-        default_text(spec, "volumeMode", "Filesystem");
+        persistent_volume_claim::fill_spec(spec);
     }
 }

@@ -8,6 +8,29 @@ use serde_json::Value;
 
 /// What a container may ask for without a domain in the name.
 const CONTAINER_RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+/// What quotas and limits may be set of without a domain in the name.
+const STANDARD: [&str; 20] = [
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.ephemeral-storage",
+    "requests.storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+];
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 
 /// Rewrites the amounts of a map in their canonical form, rounded up to thousandths; what is no quantity is left for
@@ -55,7 +78,24 @@ fn is_huge_page(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
-fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
+/// Whether requests may be smaller than limits: not for devices and huge pages.
+pub fn may_be_overcommitted(name: &str) -> bool {
+    !is_extended(name) && !is_huge_page(name)
+}
+
+/// Checks the name of a resource that anything may have.
+pub fn validate_any_name(name: &str, path: &Path, errors: &mut Errors) {
+    for wrong in names::qualified(name) {
+        errors.invalid(path, name, &wrong);
+    }
+    let is_standard = STANDARD.contains(&name) || name.starts_with("requests.hugepages-");
+    if !name.contains('/') && !is_standard && !is_huge_page(name) {
+        errors.invalid(path, name, "must be a standard resource type or fully qualified");
+    }
+}
+
+/// Checks the name of a resource that a container may ask for.
+pub fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
     for wrong in names::qualified(name) {
         errors.invalid(path, name, &wrong);
     }

@@ -1,18 +1,19 @@
 //! Rules of volumes.
 
-use super::container::{no_backsteps, relative_path};
+use super::container::{PULL_POLICIES, relative_path};
 use super::environment::{FILE_FIELDS, validate_field, validate_resource_field};
 use crate::field::{Errors, Path};
-use crate::kinds::fields::{indexed, int, text};
-use crate::kinds::names;
+use crate::kinds::fields::{indexed, int, list, text};
+use crate::kinds::{names, persistent_volume_claim};
 use crate::quantity::Quantity;
 use serde_json::Value;
+use source::{Place, required};
 use std::collections::BTreeSet;
 
-const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
-const HOST_PATH_TYPES: [&str; 7] =
-    ["BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
+mod projected;
+pub mod source;
 
+const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 /// Checks `volumes` and returns their names.
 pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
@@ -47,7 +48,6 @@ fn validate_source(volume: &Value, path: &Path, errors: &mut Errors) {
         }
         match field.as_str() {
             "emptyDir" => validate_empty_dir(source, &path, errors),
-            "hostPath" => validate_host_path(source, &path, errors),
             "secret" => {
                 required(source, "secretName", &path, errors);
                 validate_files(source, &path, errors);
@@ -57,16 +57,21 @@ fn validate_source(volume: &Value, path: &Path, errors: &mut Errors) {
                 validate_files(source, &path, errors);
             }
             "downwardAPI" => validate_downward(source, &path, errors),
-            "projected" => validate_projected(source, &path, errors),
+            "projected" => projected::validate(source, &path, errors),
             "persistentVolumeClaim" => required(source, "claimName", &path, errors),
-            "csi" => required(source, "driver", &path, errors),
-            "nfs" => {
-                required(source, "server", &path, errors);
-                required(source, "path", &path, errors);
+            "image" => validate_image(source, &path, errors),
+            "gitRepo" => {
+                required(source, "repository", &path, errors);
+                relative_path(text(source, "directory"), &path.child("directory"), errors);
             }
-            "image" => required(source, "reference", &path, errors),
-            "ephemeral" => required_object(source, "volumeClaimTemplate", &path, errors),
-            _ => {}
+            "ephemeral" if source["volumeClaimTemplate"].is_null() => {
+                errors.required(&path.child("volumeClaimTemplate"), "");
+            }
+            "ephemeral" => {
+                let at = path.child("volumeClaimTemplate");
+                persistent_volume_claim::validate_template(&source["volumeClaimTemplate"], &at, errors);
+            }
+            field => source::validate(field, source, Place::Pod, &path, errors),
         }
     }
     if count == 0 {
@@ -74,16 +79,15 @@ fn validate_source(volume: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn required(source: &Value, field: &str, path: &Path, errors: &mut Errors) {
-    if text(source, field).is_empty() {
-        errors.required(&path.child(field), "");
-    }
+/// Checks the volume source of a PersistentVolume.
+pub fn validate_persistent(field: &str, value: &Value, path: &Path, errors: &mut Errors) {
+    source::validate(field, value, Place::PersistentVolume, path, errors);
 }
 
-fn required_object(source: &Value, field: &str, path: &Path, errors: &mut Errors) {
-    if !source[field].is_object() {
-        errors.required(&path.child(field), "");
-    }
+/// Whether a container may use a volume as a device: it has to come from a claim.
+pub fn is_claim(spec: &Value, name: &str) -> Option<bool> {
+    let volume = list(spec, "volumes").iter().find(|volume| text(volume, "name") == name)?;
+    Some(!volume["persistentVolumeClaim"].is_null() || !volume["ephemeral"].is_null())
 }
 
 fn validate_empty_dir(source: &Value, path: &Path, errors: &mut Errors) {
@@ -93,12 +97,11 @@ fn validate_empty_dir(source: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn validate_host_path(source: &Value, path: &Path, errors: &mut Errors) {
-    required(source, "path", path, errors);
-    no_backsteps(text(source, "path"), &path.child("path"), errors);
-    let type_ = text(source, "type");
-    if !type_.is_empty() && !HOST_PATH_TYPES.contains(&type_) {
-        errors.not_supported(&path.child("type"), type_, &HOST_PATH_TYPES);
+fn validate_image(source: &Value, path: &Path, errors: &mut Errors) {
+    required(source, "reference", path, errors);
+    let policy = text(source, "pullPolicy");
+    if !policy.is_empty() && !PULL_POLICIES.contains(&policy) {
+        errors.not_supported(&path.child("pullPolicy"), policy, &PULL_POLICIES);
     }
 }
 
@@ -144,44 +147,4 @@ fn validate_downward(source: &Value, path: &Path, errors: &mut Errors) {
             (None, None) => errors.required(&path, "one of fieldRef and resourceFieldRef is required"),
         }
     }
-}
-
-fn validate_projected(source: &Value, path: &Path, errors: &mut Errors) {
-    validate_mode(source, "defaultMode", path, errors);
-    for (index, projection) in indexed(source, "sources") {
-        let path = path.child("sources").index(index);
-        let mut count = 0;
-        for (field, source) in projection.as_object().into_iter().flatten() {
-            count += 1;
-            let path = path.child(field);
-            if count > 1 {
-                errors.forbidden(&path, "may not specify more than 1 volume type per source");
-                continue;
-            }
-            match field.as_str() {
-                "secret" | "configMap" => {
-                    required(source, "name", &path, errors);
-                    validate_files(source, &path, errors);
-                }
-                "downwardAPI" => validate_downward(source, &path, errors),
-                "serviceAccountToken" => validate_token(source, &path, errors),
-                _ => {}
-            }
-        }
-        if count == 0 {
-            errors.required(&path, "must specify a volume type");
-        }
-    }
-}
-
-fn validate_token(source: &Value, path: &Path, errors: &mut Errors) {
-    let at = path.child("expirationSeconds");
-    match int(source, "expirationSeconds").unwrap_or(3600) {
-        seconds @ ..600 => errors.invalid(&at, seconds, "may not specify a duration less than 10 minutes"),
-        seconds if seconds > 1 << 32 => {
-            errors.invalid(&at, seconds, "may not specify a duration larger than 2^32 seconds")
-        }
-        _ => {}
-    }
-    validate_file_path(source, path, errors);
 }
