@@ -418,6 +418,31 @@ fn the_columns_are_those_that_kubectl_get_shows() {
         endpointslices discovery.k8s.io/v1: Name, AddressType, Ports, Endpoints, Age
         runtimeclasses node.k8s.io/v1: Name, Handler, Age
         priorityclasses scheduling.k8s.io/v1: Name, Value, Global-Default, Age, PreemptionPolicy
+        ingresses networking.k8s.io/v1: Name, Class, Hosts, Address, Ports, Age
+        ingressclasses networking.k8s.io/v1: Name, Controller, Parameters, Age
+        networkpolicies networking.k8s.io/v1: Name, Pod-Selector, Age
+        ipaddresses networking.k8s.io/v1: Name, ParentRef, Age
+        servicecidrs networking.k8s.io/v1: Name, CIDRs, Age
+        storageclasses storage.k8s.io/v1: Name, Provisioner, ReclaimPolicy, VolumeBindingMode, AllowVolumeExpansion, Age
+        csidrivers storage.k8s.io/v1: Name, AttachRequired, PodInfoOnMount, StorageCapacity, TokenRequests, RequiresRepublish, Modes, Age
+        csinodes storage.k8s.io/v1: Name, Drivers, Age
+        csistoragecapacities storage.k8s.io/v1: Name, StorageClassName, Capacity
+        volumeattachments storage.k8s.io/v1: Name, Attacher, PV, Node, Attached, Age
+        volumeattributesclasses storage.k8s.io/v1: Name, DriverName, Age
+        certificatesigningrequests certificates.k8s.io/v1: Name, Age, SignerName, Requestor, RequestedDuration, Condition
+        flowschemas flowcontrol.apiserver.k8s.io/v1: Name, PriorityLevel, MatchingPrecedence, DistinguisherMethod, Age, MissingPL
+        prioritylevelconfigurations flowcontrol.apiserver.k8s.io/v1: Name, Type, NominalConcurrencyShares, Queues, HandSize, QueueLengthLimit, Age
+        deviceclasses resource.k8s.io/v1: Name, Age
+        resourceclaims resource.k8s.io/v1: Name, State, Age
+        resourceclaimtemplates resource.k8s.io/v1: Name, Age
+        resourceslices resource.k8s.io/v1: Name, Node, Driver, Pool, Age
+        apiservices apiregistration.k8s.io/v1: Name, Service, Available, Age
+        mutatingwebhookconfigurations admissionregistration.k8s.io/v1: Name, Webhooks, Age
+        validatingwebhookconfigurations admissionregistration.k8s.io/v1: Name, Webhooks, Age
+        validatingadmissionpolicies admissionregistration.k8s.io/v1: Name, Validations, ParamKind, Age
+        validatingadmissionpolicybindings admissionregistration.k8s.io/v1: Name, PolicyName, ParamRef, Age
+        mutatingadmissionpolicies admissionregistration.k8s.io/v1: Name, Mutations, ParamKind, Age
+        mutatingadmissionpolicybindings admissionregistration.k8s.io/v1: Name, PolicyName, ParamRef, Age
         clusterroles rbac.authorization.k8s.io/v1: Name, Created At
         roles rbac.authorization.k8s.io/v1: Name, Created At
         clusterrolebindings rbac.authorization.k8s.io/v1: Name, Role, Age, [Users], [Groups], [ServiceAccounts]
