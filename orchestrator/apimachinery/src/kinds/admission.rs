@@ -3,6 +3,7 @@
 use super::checks::{fits, one_of, required, star_is_alone, texts, too_many};
 use super::fields::{default, default_text, entries, indexed, list, list_mut, object_mut, text};
 use super::{domains, names, selector};
+use crate::cel::Expression;
 use crate::field::{Errors, Path};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -30,14 +31,34 @@ const SCOPES: [&str; 3] = ["*", "Cluster", "Namespaced"];
 /// Conditions of one webhook or policy.
 const CONDITIONS_MAX: usize = 64;
 
-/// Checks one CEL expression: every expression of the group comes through here.
-///
-/// It must not be blank; `detail` is what is said then. Whether it compiles is for whoever has
-/// the types that it may use.
-pub(super) fn validate_expression(expression: &str, detail: &str, path: &Path, errors: &mut Errors) {
+/// The variables that expressions of a webhook see, and the first of those that a policy's see.
+const VARIABLES: [&str; 4] = ["object", "oldObject", "request", "authorizer"];
+/// Expressions of one list of a webhook or policy; stops compiling them from taking long.
+const EXPRESSIONS_MAX: usize = 1000;
+
+/// The variables that expressions of a policy see.
+pub(super) fn policy_variables(spec: &Value) -> Vec<&'static str> {
+    let mut variables = VARIABLES.to_vec();
+    variables.extend(["namespaceObject", "variables"]);
+    if !spec["paramKind"].is_null() {
+        variables.push("params");
+    }
+    variables
+}
+
+/// Checks one CEL expression that may use the variables `declared`: every expression of the group
+/// comes through here. `detail` is what is said of one that is blank.
+pub(super) fn validate_expression(expression: &str, detail: &str, declared: &[&str], path: &Path, errors: &mut Errors) {
     if expression.trim().is_empty() {
         errors.required(path, detail);
+    } else if let Err(wrong) = Expression::compile(expression, declared) {
+        errors.invalid(path, expression, &wrong.0);
     }
+}
+
+/// Refuses a list of more expressions than are compiled; whether it is.
+pub(super) fn too_many_expressions(value: &Value, key: &str, path: &Path, errors: &mut Errors) -> bool {
+    too_many(&path.child(key), list(value, key).len(), EXPRESSIONS_MAX, errors)
 }
 
 /// Fills in what a webhook or MatchResources leaves open on the objects that it looks at.
@@ -125,14 +146,21 @@ fn validate_resources(resources: &[&str], path: &Path, errors: &mut Errors) {
     }
 }
 
-/// Checks `matchConditions`.
-pub(super) fn validate_conditions(value: &Value, path: &Path, errors: &mut Errors) {
+/// Checks `matchConditions` of a webhook.
+pub(super) fn validate_conditions(hook: &Value, path: &Path, errors: &mut Errors) {
+    validate_conditions_with(hook, &VARIABLES, path, errors);
+}
+
+/// Checks `matchConditions`, which may use the variables `declared`.
+pub(super) fn validate_conditions_with(value: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
     let path = path.child("matchConditions");
-    too_many(&path, list(value, "matchConditions").len(), CONDITIONS_MAX, errors);
+    if too_many(&path, list(value, "matchConditions").len(), CONDITIONS_MAX, errors) {
+        return;
+    }
     let mut seen = BTreeSet::new();
     for (index, condition) in indexed(value, "matchConditions") {
         let (path, name) = (path.index(index), text(condition, "name"));
-        validate_expression(text(condition, "expression"), "", &path.child("expression"), errors);
+        validate_expression(text(condition, "expression"), "", declared, &path.child("expression"), errors);
         required(name, names::qualified, &path.child("name"), errors);
         if !name.is_empty() && !seen.insert(name) {
             errors.duplicate(&path.child("name"), name);

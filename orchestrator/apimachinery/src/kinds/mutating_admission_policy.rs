@@ -87,14 +87,17 @@ fn validate(object: &Value, errors: &mut Errors) {
         }
         validate_operations(constraints, &at, errors);
     }
-    admission::validate_conditions(spec, &path, errors);
+    let declared = admission::policy_variables(spec);
+    admission::validate_conditions_with(spec, &declared, &path, errors);
     admission::validate_variables(spec, &path, errors);
     let at = path.child("mutations");
     if list(spec, "mutations").is_empty() {
         errors.required(&at, "mutations must contain at least one item");
     }
-    for (index, mutation) in indexed(spec, "mutations") {
-        validate_mutation(mutation, &at.index(index), errors);
+    if !admission::too_many_expressions(spec, "mutations", &path, errors) {
+        for (index, mutation) in indexed(spec, "mutations") {
+            validate_mutation(mutation, &declared, &at.index(index), errors);
+        }
     }
     let at = path.child("reinvocationPolicy");
     one_of(text(spec, "reinvocationPolicy"), &REINVOCATION_POLICIES, &at, errors);
@@ -109,7 +112,7 @@ fn validate_operations(resources: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn validate_mutation(mutation: &Value, path: &Path, errors: &mut Errors) {
+fn validate_mutation(mutation: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
     let (type_, at) = (text(mutation, "patchType"), path.child("patchType"));
     one_of(type_, &PATCHES.map(|(type_, _)| type_), &at, errors);
     if !PATCHES.iter().any(|(known, _)| *known == type_) {
@@ -120,7 +123,8 @@ fn validate_mutation(mutation: &Value, path: &Path, errors: &mut Errors) {
         match (patch == type_, value.is_null()) {
             (true, true) => errors.required(&path, &format!("must be specified when patchType is {type_}")),
             (true, false) => {
-                admission::validate_expression(text(value, "expression"), "", &path.child("expression"), errors);
+                let (expression, path) = (text(value, "expression"), path.child("expression"));
+                admission::validate_expression(expression, "", declared, &path, errors);
             }
             (false, false) => {
                 let wrong = format!("must not be specified when patchType is {type_}");

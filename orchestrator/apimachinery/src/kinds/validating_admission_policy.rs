@@ -98,7 +98,8 @@ fn validate(object: &Value, errors: &mut Errors) {
             errors.required(&at.child("resourceRules"), "");
         }
     }
-    admission::validate_conditions(spec, &path, errors);
+    let declared = admission::policy_variables(spec);
+    admission::validate_conditions_with(spec, &declared, &path, errors);
     admission::validate_variables(spec, &path, errors);
     if list(spec, "validations").is_empty() && list(spec, "auditAnnotations").is_empty() {
         for field in ["validations", "auditAnnotations"] {
@@ -106,20 +107,27 @@ fn validate(object: &Value, errors: &mut Errors) {
             errors.required(&path.child(field), wrong);
         }
     }
-    for (index, validation) in indexed(spec, "validations") {
-        validate_validation(validation, &path.child("validations").index(index), errors);
+    if !admission::too_many_expressions(spec, "validations", &path, errors) {
+        for (index, validation) in indexed(spec, "validations") {
+            validate_validation(validation, &declared, &path.child("validations").index(index), errors);
+        }
     }
     validate_audit_annotations(object, &path.child("auditAnnotations"), errors);
     validate_status(&object["status"], &Path::new("status"), errors);
 }
 
-fn validate_validation(validation: &Value, path: &Path, errors: &mut Errors) {
+fn validate_validation(validation: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
     let expression = text(validation, "expression");
     let at = path.child("expression");
-    admission::validate_expression(expression, "expression is not specified", &at, errors);
+    admission::validate_expression(expression, "expression is not specified", declared, &at, errors);
     let by_expression = text(validation, "messageExpression");
+    let at = path.child("messageExpression");
     if !by_expression.is_empty() && by_expression.trim().is_empty() {
-        errors.invalid(&path.child("messageExpression"), by_expression, "must be non-empty if specified");
+        errors.invalid(&at, by_expression, "must be non-empty if specified");
+    } else if !by_expression.is_empty() {
+        // What a user may do is no matter for a message.
+        let declared: Vec<&str> = declared.iter().copied().filter(|name| *name != "authorizer").collect();
+        admission::validate_expression(by_expression, "", &declared, &at, errors);
     }
     let (message, at) = (text(validation, "message"), path.child("message"));
     if !message.is_empty() && message.trim().is_empty() {
@@ -135,7 +143,9 @@ fn validate_audit_annotations(object: &Value, path: &Path, errors: &mut Errors) 
     let all = list(spec, "auditAnnotations");
     if all.len() > AUDIT_ANNOTATIONS_MAX {
         errors.invalid(path, all, &format!("must not have more than {AUDIT_ANNOTATIONS_MAX} auditAnnotations"));
+        return;
     }
+    let declared = admission::policy_variables(spec);
     let mut seen = BTreeSet::new();
     for (index, annotation) in all.iter().enumerate() {
         let (path, key) = (path.index(index), text(annotation, "key"));
@@ -146,9 +156,10 @@ fn validate_audit_annotations(object: &Value, path: &Path, errors: &mut Errors) 
             fits(names::qualified(&full), &full, &path.child("key"), errors);
         }
         let (expression, at) = (text(annotation, "valueExpression"), path.child("valueExpression"));
-        admission::validate_expression(expression, "valueExpression is not specified", &at, errors);
         if expression.trim().len() > AUDIT_EXPRESSION_BYTES_MAX {
             errors.required(&at, &format!("must not exceed {AUDIT_EXPRESSION_BYTES_MAX} bytes in length"));
+        } else {
+            admission::validate_expression(expression, "valueExpression is not specified", &declared, &at, errors);
         }
         if !seen.insert(key) {
             errors.duplicate(&path.child("key"), key);

@@ -109,6 +109,10 @@ pub(in crate::kinds) fn validate_parameter_kind(spec: &Value, path: &Path, error
 
 /// Checks `variables`.
 pub(in crate::kinds) fn validate_variables(spec: &Value, path: &Path, errors: &mut Errors) {
+    let declared = policy_variables(spec);
+    if too_many_expressions(spec, "variables", path, errors) {
+        return;
+    }
     for (index, variable) in indexed(spec, "variables") {
         let (path, name) = (path.child("variables").index(index), text(variable, "name"));
         let is_identifier = domains::c_identifier(name).is_empty() && !RESERVED.contains(&name);
@@ -117,8 +121,8 @@ pub(in crate::kinds) fn validate_variables(spec: &Value, path: &Path, errors: &m
         } else if !is_identifier {
             errors.invalid(&path.child("name"), name, "name is not a valid CEL identifier");
         }
-        let expression = text(variable, "expression");
-        validate_expression(expression, "expression is not specified", &path.child("expression"), errors);
+        let (expression, path) = (text(variable, "expression"), path.child("expression"));
+        validate_expression(expression, "expression is not specified", &declared, &path, errors);
     }
 }
 

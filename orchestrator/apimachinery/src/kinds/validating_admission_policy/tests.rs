@@ -174,3 +174,27 @@ fn bindings_are_checked_and_shown() {
         "#]],
     );
 }
+
+#[test]
+fn expressions_that_do_not_compile_are_refused() {
+    let mut bad = policy();
+    bad["spec"]["matchConditions"] = json!([{"name": "c", "expression": "params.a"}]);
+    bad["spec"]["variables"] =
+        json!([{"name": "v", "expression": "object.spec"}, {"name": "w", "expression": "nothing"}]);
+    bad["spec"]["validations"] = json!([
+        {"expression": "variables.v.replicas > (1"},
+        {"expression": "namespaceObject.metadata.name == 'a'", "messageExpression": "authorizer.group('')"},
+    ]);
+    refused(
+        POLICY,
+        bad,
+        expect![[r#"
+        spec.matchConditions[0].expression: Invalid value: "params.a": compilation failed: ERROR: <input>: undeclared reference to 'params' (in container '')
+        spec.variables[1].expression: Invalid value: "nothing": compilation failed: ERROR: <input>: undeclared reference to 'nothing' (in container '')
+        spec.validations[0].expression: Invalid value: "variables.v.replicas > (1": compilation failed: ERROR: <input>:1:26: Syntax error: missing ')' at '<EOF>'
+        | variables.v.replicas > (1
+        | .........................^
+        spec.validations[1].messageExpression: Invalid value: "authorizer.group('')": compilation failed: ERROR: <input>: undeclared reference to 'authorizer' (in container '')
+    "#]],
+    );
+}
