@@ -195,6 +195,14 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
         for field in ["labels", "annotations"] {
             super::fields::copy(&mut template["metadata"], &kept["metadata"], field);
         }
+        for containers in ["containers", "initContainers"] {
+            let before = super::fields::list(&kept["spec"], containers);
+            for (container, before) in super::fields::list_mut(&mut template["spec"], containers).zip(before) {
+                if container["name"] == before["name"] {
+                    super::fields::copy(container, before, "resources");
+                }
+            }
+        }
     }
     immutable(&template, kept, &path.child("template"), errors);
 }

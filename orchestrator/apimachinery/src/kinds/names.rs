@@ -72,6 +72,18 @@ pub fn dns_subdomain(name: &str) -> Vec<String> {
     judge(name, SUBDOMAIN_BYTES_MAX, fits, || explain(message, SUBDOMAIN_REGEX, &["example.com"]))
 }
 
+/// A domain to search names in: a subdomain that may have underscores and a dot at its end.
+pub fn search_domain(name: &str) -> Vec<String> {
+    let plain = name.strip_suffix('.').unwrap_or(name);
+    if name == "." || dns_subdomain(&plain.replace('_', "a")).is_empty() {
+        return Vec::new();
+    }
+    let message = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', \
+                   and must start and end with an alphanumeric character";
+    let regex = r"[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?(\.[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?)*";
+    judge(plain, SUBDOMAIN_BYTES_MAX, false, || explain(message, regex, &["example.com"]))
+}
+
 /// RFC 1035 label: names of Services.
 pub fn dns_1035_label(name: &str) -> Vec<String> {
     let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \

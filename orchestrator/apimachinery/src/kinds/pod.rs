@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 mod row;
 mod update;
 
+pub use update::{prepare_ephemeral, prepare_resize, validate_ephemeral_update, validate_resize};
+
 /// The row of Pod.
 pub fn kind() -> Kind {
     Kind {
@@ -84,7 +86,9 @@ fn prepare_status_update(object: &mut Value, old: &Value) {
 fn validate(object: &Value, errors: &mut Errors) {
     let path = Path::new("spec");
     pod_spec::validate(&object["spec"], &path, errors);
-    if !list(&object["spec"], "ephemeralContainers").is_empty() {
+    // Only the subresource adds them, and it counts the generation; a new Pod is of the first.
+    let is_new = int(&object["metadata"], "generation").unwrap_or(1) <= 1;
+    if is_new && !list(&object["spec"], "ephemeralContainers").is_empty() {
         errors.forbidden(&path.child("ephemeralContainers"), "cannot be set on create");
     }
 }

@@ -8,12 +8,15 @@ use crate::field::{Errors, Path};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+mod claim;
 mod container;
 mod defaults;
 mod environment;
+mod operating_system;
 mod placement;
 mod probe;
 pub mod resources;
+mod restart;
 mod security;
 mod volume;
 
@@ -25,6 +28,11 @@ pub use volume::validate_persistent as validate_persistent_source;
 
 /// The three lists of containers of a PodSpec.
 pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// Longest host name of Linux.
+const HOSTNAME_BYTES_MAX: usize = 64;
+/// Longest list of search domains, with spaces between.
+const SEARCHES_BYTES_MAX: usize = 2048;
 
 /// Whether an init container keeps running beside the others.
 pub fn is_sidecar(init_container: &Value) -> bool {
@@ -43,29 +51,32 @@ pub fn validate_template(template: &Value, path: &Path, errors: &mut Errors) {
     let at = path.child("metadata");
     metadata::labels(&template["metadata"], &at.child("labels"), errors);
     metadata::annotations(&template["metadata"], &at.child("annotations"), errors);
-    validate(&template["spec"], &path.child("spec"), errors);
+    validate_spec(&template["spec"], false, &path.child("spec"), errors);
     if !list(&template["spec"], "ephemeralContainers").is_empty() {
         let at = path.child("spec").child("ephemeralContainers");
         errors.forbidden(&at, "ephemeral containers not allowed in pod template");
     }
 }
 
-/// Checks a PodSpec.
+/// Checks the spec of a Pod.
 pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) {
+    validate_spec(spec, true, path, errors);
+}
+
+/// Checks a PodSpec, which is a Pod's or a template's.
+fn validate_spec(spec: &Value, is_pod: bool, path: &Path, errors: &mut Errors) {
     let volumes = volume::validate(spec, &path.child("volumes"), errors);
-    container::validate(spec, &volumes, path, errors);
+    let claims = claim::validate(spec, path, errors);
+    let pod = container::Pod { spec, volumes: &volumes, claims: &claims, is_pod };
+    container::validate(&pod, path, errors);
     one_of(spec, "restartPolicy", &["Always", "OnFailure", "Never"], path, errors);
     one_of(spec, "dnsPolicy", &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"], path, errors);
     metadata::label_map(&spec["nodeSelector"], &path.child("nodeSelector"), errors);
-    security::validate_pod(&spec["securityContext"], &path.child("securityContext"), errors);
-    for (index, secret) in indexed(spec, "imagePullSecrets") {
-        if text(secret, "name").is_empty() {
-            errors.required(&path.child("imagePullSecrets").index(index).child("name"), "");
-        }
-    }
+    security::validate_pod(spec, path, errors);
     placement::validate(spec, path, errors);
     validate_dns(spec, path, errors);
     validate_names(spec, path, errors);
+    validate_hostname(spec, path, errors);
     if let Some(seconds) = int(spec, "activeDeadlineSeconds") {
         for wrong in names::in_range(seconds, 1, i64::from(i32::MAX)) {
             errors.invalid(&path.child("activeDeadlineSeconds"), seconds, &wrong);
@@ -87,6 +98,10 @@ pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) {
     }
     if !spec["os"].is_null() {
         one_of(&spec["os"], "name", &["linux", "windows"], &path.child("os"), errors);
+        operating_system::validate(spec, path, errors);
+    }
+    if !spec["resources"].is_null() {
+        resources::validate(&spec["resources"], &path.child("resources"), errors);
     }
     resources::validate_list(&spec["overhead"], &path.child("overhead"), errors);
     validate_gates(spec, path, errors);
@@ -120,6 +135,23 @@ fn validate_names(spec: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
+/// Checks `hostnameOverride`.
+fn validate_hostname(spec: &Value, path: &Path, errors: &mut Errors) {
+    let Some(name) = spec["hostnameOverride"].as_str() else { return };
+    let at = path.child("hostnameOverride");
+    for field in ["setHostnameAsFQDN", "hostNetwork"] {
+        if super::fields::is_true(spec, field) {
+            errors.forbidden(&at, &format!("may not be specified when {field} is true"));
+        }
+    }
+    if name.len() > HOSTNAME_BYTES_MAX {
+        errors.too_long(&at, HOSTNAME_BYTES_MAX);
+    }
+    for wrong in names::dns_subdomain(name) {
+        errors.invalid(&at, name, &wrong);
+    }
+}
+
 fn validate_dns(spec: &Value, path: &Path, errors: &mut Errors) {
     let (config, at) = (&spec["dnsConfig"], path.child("dnsConfig"));
     let needs_config = text(spec, "dnsPolicy") == "None";
@@ -132,6 +164,7 @@ fn validate_dns(spec: &Value, path: &Path, errors: &mut Errors) {
     let (servers, searches) = (list(config, "nameservers"), list(config, "searches"));
     if needs_config && servers.is_empty() {
         errors.required(&at.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        return;
     }
     if servers.len() > 3 {
         errors.invalid(&at.child("nameservers"), servers, "must not have more than 3 nameservers");
@@ -144,10 +177,16 @@ fn validate_dns(spec: &Value, path: &Path, errors: &mut Errors) {
     if searches.len() > 32 {
         errors.invalid(&at.child("searches"), searches, "must not have more than 32 search paths");
     }
+    let bytes: usize = searches.iter().map(|search| search.as_str().map_or(0, str::len) + 1).sum();
+    if bytes > SEARCHES_BYTES_MAX + 1 {
+        let wrong =
+            format!("must not have more than {SEARCHES_BYTES_MAX} characters (including spaces) in the search list");
+        errors.invalid(&at.child("searches"), searches, &wrong);
+    }
     for (index, search) in searches.iter().enumerate() {
         let name = search.as_str().unwrap_or("");
-        for wrong in names::dns_subdomain(name.strip_suffix('.').unwrap_or(name)) {
-            errors.invalid(&at.child("searches").index(index), search, &wrong);
+        for wrong in names::search_domain(name) {
+            errors.invalid(&at.child("searches").index(index), name.strip_suffix('.').unwrap_or(name), &wrong);
         }
     }
     for (index, option) in indexed(config, "options") {
@@ -176,6 +215,10 @@ fn validate_gates(spec: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
+/// Labels of nodes that have newer names.
+const OLD_NODE_LABELS: [(&str, &str); 2] =
+    [("beta.kubernetes.io/arch", "kubernetes.io/arch"), ("beta.kubernetes.io/os", "kubernetes.io/os")];
+
 /// Texts for what is allowed but probably not meant.
 pub fn warnings(spec: &Value, path: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -183,6 +226,22 @@ pub fn warnings(spec: &Value, path: &Path) -> Vec<String> {
         for (index, container) in indexed(spec, containers) {
             container_warnings(container, &path.child(containers).index(index), &mut warnings);
         }
+    }
+    for (label, instead) in OLD_NODE_LABELS {
+        if !spec["nodeSelector"][label].is_null() {
+            let at = path.child("nodeSelector").key(label);
+            warnings.push(format!("{at}: deprecated since v1.14; use \"{instead}\" instead"));
+        }
+    }
+    for (index, secret) in indexed(spec, "imagePullSecrets") {
+        if text(secret, "name").is_empty() {
+            let at = path.child("imagePullSecrets").index(index).child("name");
+            warnings.push(format!("{at}: invalid empty name \"\""));
+        }
+    }
+    for (index, _) in indexed(spec, "volumes").filter(|(_, volume)| !volume["gitRepo"].is_null()) {
+        let at = path.child("volumes").index(index).child("gitRepo");
+        warnings.push(format!("{at}: deprecated in v1.11, and disabled by default in v1.33+"));
     }
     if int(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
         let at = path.child("terminationGracePeriodSeconds");

@@ -180,3 +180,131 @@ fn a_pod_that_runs_nowhere_needs_no_grace() {
     assert_eq!(grace("", "Pending", 20), Some(0));
     assert_eq!(grace("n", "Succeeded", 20), Some(0));
 }
+
+/// What is wrong with a change by a subresource, and the Pod as it would be stored.
+fn by_subresource(
+    old: &Value,
+    change: impl FnOnce(&mut Value),
+    prepare: fn(&mut Value, &Value),
+    validate: fn(&Value, &Value, &mut Errors),
+) -> (String, Value) {
+    let mut new = old.clone();
+    change(&mut new);
+    (strategy().default)(&mut new);
+    prepare(&mut new, old);
+    let mut errors = Errors::default();
+    (strategy().validate)(&new, &mut errors);
+    validate(&new, old, &mut errors);
+    (errors.0.iter().map(|error| format!("{error}\n")).collect(), new)
+}
+
+#[test]
+fn ephemeral_containers_are_added_and_stay() {
+    let old = created("Pod", json!({"spec": {"containers": [container()]}}));
+    let change = |containers: Value| {
+        move |pod: &mut Value| {
+            pod["spec"]["ephemeralContainers"] = containers;
+            pod["spec"]["nodeName"] = json!("elsewhere");
+        }
+    };
+    let debug = json!({"name": "debug", "image": "a:1", "targetContainerName": "c"});
+    let by = |old: &Value, containers: Value| {
+        by_subresource(old, change(containers), prepare_ephemeral, validate_ephemeral_update)
+    };
+    let (wrong, added) = by(&old, json!([debug]));
+    assert_eq!((wrong.as_str(), &added["metadata"]["generation"]), ("", &json!(2)));
+    assert!(added["spec"]["nodeName"].is_null(), "the subresource changes nothing else");
+    expect![[r#"
+        spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be removed
+
+    "#]]
+    .assert_eq(&by(&added, json!([])).0);
+    expect![[r#"
+        spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be changed
+        - debug.image: "a:1"
+        + debug.image: "b:1"
+
+    "#]]
+    .assert_eq(&by(&added, json!([{"name": "debug", "image": "b:1", "targetContainerName": "c"}])).0);
+    expect![[r#"
+        spec.ephemeralContainers[1].name: Duplicate value: "c"
+        spec.ephemeralContainers[1].targetContainerName: Not found: "z"
+    "#]]
+    .assert_eq(&by(&added, json!([debug, {"name": "c", "image": "a:1", "targetContainerName": "z"}])).0);
+    let mut mirror = old.clone();
+    mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+    expect![[r#"
+        : Forbidden: static pods do not support ephemeral containers
+    "#]]
+    .assert_eq(&by(&mirror, json!([debug])).0);
+    // An ordinary change leaves them alone.
+    change_refused("Pod", &added, |pod| pod["spec"]["containers"][0]["image"] = json!("b:2"), expect![""]);
+}
+
+#[test]
+fn a_resize_changes_amounts_only() {
+    let mut container = container();
+    container["resources"] = json!({"requests": {"cpu": "1", "memory": "1Gi"}});
+    let old = created("Pod", json!({"spec": {"containers": [container]}}));
+    let by = |resources: Value| {
+        let change = |pod: &mut Value| {
+            pod["spec"]["containers"][0]["resources"] = resources;
+            pod["spec"]["containers"][0]["image"] = json!("other:1");
+        };
+        by_subresource(&old, change, prepare_resize, validate_resize)
+    };
+    let (wrong, resized) = by(json!({"requests": {"cpu": "2000m", "memory": "2Gi"}}));
+    assert_eq!((wrong.as_str(), &resized["metadata"]["generation"]), ("", &json!(2)));
+    assert_eq!(resized["spec"]["containers"][0]["image"], "hello:1");
+    assert_eq!(resized["spec"]["containers"][0]["resources"]["requests"]["cpu"], "2");
+    expect![[r#"
+        spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed
+    "#]]
+    .assert_eq(&by(json!({"requests": {"cpu": "1"}})).0);
+    expect![[r#"
+        spec: Forbidden: only cpu and memory resources are mutable
+    "#]]
+    .assert_eq(&by(json!({"requests": {"cpu": "1", "memory": "1Gi", "a.b/c": "1"}, "limits": {"a.b/c": "1"}})).0);
+    expect![[r#"
+        spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing
+    "#]]
+    .assert_eq(&by(json!({"limits": {"cpu": "1", "memory": "1Gi"}})).0);
+}
+
+#[test]
+fn a_gated_pod_is_only_narrowed() {
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    let term = |values: Value| json!({"matchExpressions": values});
+    let zone = json!({"key": "zone", "operator": "In", "values": ["a"]});
+    let disk = json!({"key": "disk", "operator": "Exists"});
+    let affinity = |terms: Value| json!({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}});
+    let old = created(
+        "Pod",
+        json!({"spec": {
+            "containers": [container()], "schedulingGates": [{"name": "a/b"}], "nodeSelector": {"a": "b"},
+            "affinity": affinity(json!([term(json!([zone]))])),
+        }}),
+    );
+    change_refused(
+        "Pod",
+        &old,
+        |pod| {
+            pod["spec"]["nodeSelector"]["c"] = json!("d");
+            pod["spec"]["affinity"] = affinity(json!([term(json!([zone, disk]))]));
+            pod["spec"]["schedulingGates"] = json!([]);
+        },
+        expect![""],
+    );
+    change_refused(
+        "Pod",
+        &old,
+        |pod| {
+            pod["spec"]["nodeSelector"] = json!({"a": "c"});
+            pod["spec"]["affinity"] = affinity(json!([term(json!([disk]))]));
+        },
+        expect![[r#"
+            spec.nodeSelector: Invalid value: {"a":"c"}: only additions are allowed (no mutations or deletions)
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: Invalid value: {"matchExpressions":[{"key":"disk","operator":"Exists"}]}: only additions are allowed (no mutations or deletions)
+        "#]],
+    );
+}

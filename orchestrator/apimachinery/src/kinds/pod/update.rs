@@ -1,7 +1,8 @@
 //! What of a Pod's spec may change after its creation.
 
 use crate::field::{Errors, Path};
-use crate::kinds::fields::{copy, entries, indexed, int, list, list_mut, text};
+use crate::kinds::fields::{copy, entries, indexed, int, list, list_mut, object_or_new, remove, text};
+use crate::kinds::pod_spec::{is_sidecar, qos_class};
 use serde_json::Value;
 
 /// Differences that one error shows; stops a message from growing with the object.
@@ -38,8 +39,15 @@ pub fn validate(object: &Value, old: &Value, errors: &mut Errors) {
     for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
         copy(&mut rest, old, field);
     }
-    if gated && entries(old, "nodeSelector").all(|(key, value)| new["nodeSelector"].get(key) == Some(value)) {
+    if gated {
+        validate_gated(new, old, &path, errors);
         copy(&mut rest, old, "nodeSelector");
+        if rest["affinity"].is_object() || old["affinity"].is_object() {
+            copy(object_or_new(&mut rest, "affinity"), &old["affinity"], "nodeAffinity");
+            if old["affinity"].is_null() && entries(&rest, "affinity").next().is_none() {
+                remove(&mut rest, "affinity");
+            }
+        }
     }
     let was_negative = int(old, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0);
     if was_negative && int(new, "terminationGracePeriodSeconds") == Some(1) {
@@ -50,6 +58,137 @@ pub fn validate(object: &Value, old: &Value, errors: &mut Errors) {
         differ(&rest, old, "spec", &mut differences);
         differences.truncate(DIFFERENCES_MAX);
         errors.forbidden(&path, &format!("{CHANGEABLE}\n{}\n", differences.join("\n")));
+    }
+}
+
+/// A Pod that still waits at its gates may be told more narrowly where to go.
+fn validate_gated(new: &Value, old: &Value, path: &Path, errors: &mut Errors) {
+    const ADDITIONS: &str = "only additions are allowed (no mutations or deletions)";
+    if entries(old, "nodeSelector").any(|(key, value)| new["nodeSelector"].get(key) != Some(value)) {
+        errors.invalid(&path.child("nodeSelector"), &new["nodeSelector"], ADDITIONS);
+    }
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    let path = path.child("affinity").child("nodeAffinity").child(REQUIRED).child("nodeSelectorTerms");
+    let required = |spec: &Value| spec["affinity"]["nodeAffinity"][REQUIRED].clone();
+    let (new, old) = (required(new), required(old));
+    let (after, before) = (list(&new, "nodeSelectorTerms"), list(&old, "nodeSelectorTerms"));
+    if before.is_empty() {
+        return;
+    }
+    if after.len() != before.len() {
+        let wrong = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        errors.invalid(&path, after, wrong);
+        return;
+    }
+    for (index, (after, before)) in after.iter().zip(before).enumerate() {
+        let kept = ["matchExpressions", "matchFields"];
+        if !kept.iter().all(|field| list(after, field).starts_with(list(before, field))) {
+            errors.invalid(&path.index(index), after, ADDITIONS);
+        }
+    }
+}
+
+/// Whether the Pod is the mirror of one that a node was given as a file.
+fn is_mirror(pod: &Value) -> bool {
+    pod["metadata"]["annotations"]["kubernetes.io/config.mirror"].is_string()
+}
+
+/// Prepares a change by the subresource `ephemeralcontainers`: everything but the ephemeral containers comes from
+/// the old Pod, and the generation counts the change. Arguments: new, old.
+pub fn prepare_ephemeral(object: &mut Value, old: &Value) {
+    let containers = object["spec"].get("ephemeralContainers").cloned();
+    object.clone_from(old);
+    match containers {
+        Some(containers) => object["spec"]["ephemeralContainers"] = containers,
+        None => remove(&mut object["spec"], "ephemeralContainers"),
+    }
+    crate::kinds::state::update(object, old);
+}
+
+/// Checks a change by the subresource `ephemeralcontainers`, after [`prepare_ephemeral`] and the rules of the
+/// PodSpec: containers may be added, and those that exist stay. Arguments: new, old.
+pub fn validate_ephemeral_update(object: &Value, old: &Value, errors: &mut Errors) {
+    if is_mirror(old) {
+        errors.forbidden(&Path::default(), "static pods do not support ephemeral containers");
+        return;
+    }
+    let path = Path::new("spec").child("ephemeralContainers");
+    for before in list(&old["spec"], "ephemeralContainers") {
+        let name = text(before, "name");
+        let after = list(&object["spec"], "ephemeralContainers").iter().find(|after| text(after, "name") == name);
+        match after {
+            None => errors.forbidden(&path, &format!("existing ephemeral containers {name:?} may not be removed\n")),
+            Some(after) if after != before => {
+                let mut differences = Vec::new();
+                differ(after, before, name, &mut differences);
+                differences.truncate(DIFFERENCES_MAX);
+                let shown = differences.join("\n");
+                let wrong = format!("existing ephemeral containers {name:?} may not be changed\n{shown}\n");
+                errors.forbidden(&path, &wrong);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Prepares a change by the subresource `resize`: everything but resources and resize policies of containers and
+/// sidecars comes from the old Pod, and the generation counts the change. Arguments: new, old.
+pub fn prepare_resize(object: &mut Value, old: &Value) {
+    let wanted = std::mem::replace(object, old.clone());
+    for containers in ["containers", "initContainers"] {
+        for container in list_mut(&mut object["spec"], containers) {
+            let same = |other: &&Value| text(other, "name") == text(container, "name");
+            let Some(new) = list(&wanted["spec"], containers).iter().find(same) else { continue };
+            if containers == "containers" || is_sidecar(container) {
+                copy(container, new, "resources");
+                copy(container, new, "resizePolicy");
+            }
+        }
+    }
+    crate::kinds::state::update(object, old);
+}
+
+/// Checks a change by the subresource `resize`, after [`prepare_resize`] and the rules of the PodSpec: only amounts
+/// of CPU and memory change, none is taken away, and the class of service stays. Arguments: new, old.
+pub fn validate_resize(object: &Value, old: &Value, errors: &mut Errors) {
+    let path = Path::new("spec");
+    if is_mirror(old) {
+        errors.forbidden(&Path::default(), "static pods cannot be resized");
+        return;
+    }
+    if text(&old["spec"]["os"], "name") == "windows" {
+        errors.forbidden(&Path::default(), "windows pods cannot be resized");
+        return;
+    }
+    let mut rest = object["spec"].clone();
+    for containers in ["containers", "initContainers"] {
+        let before = list(&old["spec"], containers);
+        for (index, (container, before)) in list_mut(&mut rest, containers).zip(before).enumerate() {
+            let at = path.child(containers).index(index).child("resources");
+            for kind in ["limits", "requests"] {
+                let (new, kept) = (&container["resources"][kind], &before["resources"][kind]);
+                if entries(&before["resources"], kind).any(|(name, _)| new.get(name).is_none()) {
+                    errors.forbidden(&at.child(kind), &format!("resource {kind} cannot be removed"));
+                }
+                let mut amounts = if new.is_object() { new.clone() } else { Value::Object(serde_json::Map::new()) };
+                for resource in ["cpu", "memory"] {
+                    copy(&mut amounts, kept, resource);
+                }
+                let is_empty = amounts.as_object().is_some_and(serde_json::Map::is_empty);
+                match is_empty && kept.is_null() {
+                    true if container["resources"].is_object() => remove(&mut container["resources"], kind),
+                    true => {}
+                    false => object_or_new(container, "resources")[kind] = amounts,
+                }
+            }
+        }
+    }
+    if rest != old["spec"] {
+        errors.forbidden(&path, "only cpu and memory resources are mutable");
+    }
+    let class = qos_class(&object["spec"]);
+    if class != qos_class(&old["spec"]) {
+        errors.invalid(&path, class, "Pod QOS Class may not change as a result of resizing");
     }
 }
 

@@ -4,6 +4,7 @@ use crate::field::{Errors, Path};
 use crate::kinds::fields::{indexed, int, list, text};
 use crate::kinds::{names, selector};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
@@ -15,8 +16,13 @@ pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) {
     for kind in ["podAffinity", "podAntiAffinity"] {
         validate_pod_affinity(&affinity[kind], &at.child(kind), errors);
     }
+    validate_spread(spec, &path.child("topologySpreadConstraints"), errors);
+}
+
+fn validate_spread(spec: &Value, path: &Path, errors: &mut Errors) {
+    let mut seen = BTreeSet::new();
     for (index, constraint) in indexed(spec, "topologySpreadConstraints") {
-        let path = path.child("topologySpreadConstraints").index(index);
+        let path = path.index(index);
         if int(constraint, "maxSkew").unwrap_or(0) <= 0 {
             errors.invalid(&path.child("maxSkew"), &constraint["maxSkew"], "must be greater than zero");
         }
@@ -25,7 +31,51 @@ pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) {
         if !["DoNotSchedule", "ScheduleAnyway"].contains(&otherwise) {
             errors.not_supported(&path.child("whenUnsatisfiable"), otherwise, &["DoNotSchedule", "ScheduleAnyway"]);
         }
+        let key = text(constraint, "topologyKey");
+        if !seen.insert((key, otherwise)) {
+            let at = path.child("{topologyKey, whenUnsatisfiable}");
+            errors.duplicate(&at, format!("{{{key}, {otherwise}}}"));
+        }
+        if let Some(domains) = int(constraint, "minDomains") {
+            let at = path.child("minDomains");
+            if domains <= 0 {
+                errors.invalid(&at, domains, "must be greater than zero");
+            }
+            if otherwise != "DoNotSchedule" {
+                let wrong = format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {otherwise}");
+                errors.invalid(&at, domains, &wrong);
+            }
+        }
+        for field in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
+            if let Some(policy) = constraint[field].as_str().filter(|policy| !["Honor", "Ignore"].contains(policy)) {
+                errors.not_supported(&path.child(field), policy, &["Honor", "Ignore"]);
+            }
+        }
+        validate_label_keys(constraint, "matchLabelKeys", &path, errors);
         selector::validate(&constraint["labelSelector"], &path.child("labelSelector"), errors);
+    }
+}
+
+/// Checks keys whose values are taken from the Pod that is placed.
+fn validate_label_keys(value: &Value, field: &str, path: &Path, errors: &mut Errors) {
+    let (keys, path) = (list(value, field), path.child(field));
+    if keys.is_empty() {
+        return;
+    }
+    let labels = &value["labelSelector"];
+    if labels.is_null() {
+        errors.forbidden(&path, "must not be specified when labelSelector is not set");
+    }
+    for (index, key) in keys.iter().enumerate() {
+        let (key, path) = (key.as_str().unwrap_or(""), path.index(index));
+        for wrong in names::qualified(key) {
+            errors.invalid(&path, key, &wrong);
+        }
+        let expressions = list(labels, "matchExpressions");
+        let selected = expressions.iter().any(|expression| text(expression, "key") == key);
+        if field == "matchLabelKeys" && (selected || !labels["matchLabels"][key].is_null()) {
+            errors.invalid(&path, key, "exists in both matchLabelKeys and labelSelector");
+        }
     }
 }
 
@@ -55,7 +105,7 @@ pub fn validate_tolerations(spec: &Value, path: &Path, errors: &mut Errors) {
                 }
             }
             "Exists" if !value.is_empty() => {
-                errors.invalid(&path.child("operator"), toleration, "value must be empty when `operator` is 'Exists'");
+                errors.invalid(&path.child("operator"), value, "value must be empty when `operator` is 'Exists'");
             }
             "Exists" => {}
             other => errors.not_supported(&path.child("operator"), other, &["Equal", "Exists"]),
@@ -94,6 +144,10 @@ fn validate_node_term(term: &Value, path: &Path, errors: &mut Errors) {
     for expressions in ["matchExpressions", "matchFields"] {
         for (index, expression) in indexed(term, expressions) {
             let path = path.child(expressions).index(index);
+            if expressions == "matchFields" {
+                validate_node_field(expression, &path, errors);
+                continue;
+            }
             let values = list(expression, "values");
             match text(expression, "operator") {
                 "In" | "NotIn" if values.is_empty() => {
@@ -114,6 +168,28 @@ fn validate_node_term(term: &Value, path: &Path, errors: &mut Errors) {
             for wrong in names::qualified(key) {
                 errors.invalid(&path.child("key"), key, &wrong);
             }
+        }
+    }
+}
+
+/// Nodes are selected by one field only, their name.
+fn validate_node_field(expression: &Value, path: &Path, errors: &mut Errors) {
+    match text(expression, "operator") {
+        "In" | "NotIn" if list(expression, "values").len() != 1 => {
+            let wrong = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+            errors.required(&path.child("values"), wrong);
+        }
+        "In" | "NotIn" => {}
+        other => errors.invalid(&path.child("operator"), other, "not a valid selector operator"),
+    }
+    let key = text(expression, "key");
+    if key != "metadata.name" {
+        errors.invalid(&path.child("key"), key, "not a valid field selector key");
+        return;
+    }
+    for (index, value) in list(expression, "values").iter().enumerate() {
+        for wrong in names::dns_subdomain(value.as_str().unwrap_or("")) {
+            errors.invalid(&path.child("values").index(index), value, &wrong);
         }
     }
 }
@@ -140,6 +216,9 @@ fn validate_pod_term(term: &Value, path: &Path, errors: &mut Errors) {
         }
     }
     validate_topology_key(term, path, errors);
+    for field in ["matchLabelKeys", "mismatchLabelKeys"] {
+        validate_label_keys(term, field, path, errors);
+    }
 }
 
 fn validate_topology_key(value: &Value, path: &Path, errors: &mut Errors) {

@@ -1,13 +1,17 @@
 //! Rules of probes and lifecycle handlers.
 
 use crate::field::{Errors, Path};
-use crate::kinds::fields::{indexed, int, list, text};
+use crate::kinds::fields::{int, list, text};
 use crate::kinds::names;
 use serde_json::Value;
 
-/// Checks the probes and the lifecycle of a container; `grace` is the Pod's grace period.
-pub fn validate(container: &Value, grace: i64, path: &Path, errors: &mut Errors) {
+/// Checks the probes and the lifecycle of a container of this PodSpec; `grace` is the Pod's grace period.
+pub fn validate(spec: &Value, container: &Value, grace: i64, path: &Path, errors: &mut Errors) {
     if let Some(lifecycle) = container.get("lifecycle") {
+        if let Some(signal) = lifecycle["stopSignal"].as_str() {
+            let system = text(&spec["os"], "name");
+            validate_signal(signal, system, &path.child("lifecycle").child("stopSignal"), errors);
+        }
         for hook in ["postStart", "preStop"] {
             if let Some(handler) = lifecycle.get(hook) {
                 let path = path.child("lifecycle").child(hook);
@@ -19,6 +23,27 @@ pub fn validate(container: &Value, grace: i64, path: &Path, errors: &mut Errors)
         if let Some(probe) = container.get(name) {
             validate_probe(probe, name == "readinessProbe", grace, &path.child(name), errors);
         }
+    }
+}
+
+/// Signals that a Linux container may be stopped with, beside SIGRTMIN+1 to 15 and SIGRTMAX-14 to 1.
+const SIGNALS: &str = "SIGABRT SIGALRM SIGBUS SIGCHLD SIGCLD SIGCONT SIGFPE SIGHUP SIGILL SIGINT SIGIO SIGIOT SIGKILL \
+    SIGPIPE SIGPOLL SIGPROF SIGPWR SIGQUIT SIGSEGV SIGSTKFLT SIGSTOP SIGSYS SIGTERM SIGTRAP SIGTSTP SIGTTIN SIGTTOU \
+    SIGURG SIGUSR1 SIGUSR2 SIGVTALRM SIGWINCH SIGXCPU SIGXFSZ SIGRTMIN SIGRTMAX";
+
+fn validate_signal(signal: &str, system: &str, path: &Path, errors: &mut Errors) {
+    let mut known: Vec<String> = match system {
+        "" => return errors.forbidden(path, "may not be set for containers with empty `spec.os.name`"),
+        "windows" => vec!["SIGKILL".to_owned(), "SIGTERM".to_owned()],
+        _ => SIGNALS.split_whitespace().map(str::to_owned).collect(),
+    };
+    if system == "linux" {
+        known.extend((1..=15).map(|n| format!("SIGRTMIN+{n}")));
+        known.extend((1..=14).map(|n| format!("SIGRTMAX-{n}")));
+    }
+    if !known.iter().any(|name| name == signal) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        errors.not_supported(path, signal, &known);
     }
 }
 
@@ -87,9 +112,9 @@ fn validate_http_get(action: &Value, path: &Path, errors: &mut Errors) {
     if !["HTTP", "HTTPS"].contains(&scheme) {
         errors.not_supported(&path.child("scheme"), scheme, &["HTTP", "HTTPS"]);
     }
-    for (index, header) in indexed(action, "httpHeaders") {
+    for header in list(action, "httpHeaders") {
         for wrong in names::http_header(text(header, "name")) {
-            errors.invalid(&path.child("httpHeaders").index(index).child("name"), text(header, "name"), &wrong);
+            errors.invalid(&path.child("httpHeaders"), text(header, "name"), &wrong);
         }
     }
 }

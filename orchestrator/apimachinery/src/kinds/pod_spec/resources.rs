@@ -107,6 +107,7 @@ pub fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
 
 /// Checks `resources` of a container.
 pub fn validate(resources: &Value, path: &Path, errors: &mut Errors) {
+    huge_pages_are_not_alone(resources, path, errors);
     let (limits_at, requests_at) = (path.child("limits"), path.child("requests"));
     for (name, amount) in entries(resources, "limits") {
         validate_amount(name, amount, &limits_at.key(name), errors);
@@ -127,6 +128,14 @@ pub fn validate(resources: &Value, path: &Path, errors: &mut Errors) {
             }
             _ => {}
         }
+    }
+}
+
+/// Huge pages need something beside them.
+fn huge_pages_are_not_alone(resources: &Value, path: &Path, errors: &mut Errors) {
+    let all = || ["limits", "requests"].into_iter().flat_map(|kind| entries(resources, kind)).map(|(name, _)| name);
+    if all().any(|name| is_huge_page(name)) && !all().any(|name| name == "cpu" || name == "memory") {
+        errors.forbidden(path, "HugePages require cpu or memory");
     }
 }
 

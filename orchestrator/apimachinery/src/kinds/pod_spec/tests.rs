@@ -222,9 +222,9 @@ fn bad_containers_are_refused_in_upstreams_words() {
     container_refused(
         json!({"imagePullPolicy": "Sometimes", "terminationMessagePolicy": "Mail"}),
         expect![[r#"
-        spec.containers[0].terminationMessagePolicy: Invalid value: "Mail": must be 'File' or 'FallbackToLogsOnError'
-        spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"
-    "#]],
+            spec.containers[0].terminationMessagePolicy: Unsupported value: "Mail": supported values: "FallbackToLogsOnError", "File"
+            spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"
+        "#]],
     );
     container_refused(
         json!({"ports": [
@@ -379,7 +379,7 @@ fn bad_specs_are_refused_in_upstreams_words() {
         ]}),
         expect![[r#"
             spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"
-            spec.tolerations[1].operator: Invalid value: {"key":"a","operator":"Exists","value":"b"}: value must be empty when `operator` is 'Exists'
+            spec.tolerations[1].operator: Invalid value: "b": value must be empty when `operator` is 'Exists'
             spec.tolerations[2].operator: Unsupported value: "Odd": supported values: "Equal", "Exists"
             spec.tolerations[3].effect: Invalid value: "NoSchedule": effect must be 'NoExecute' when `tolerationSeconds` is set
             spec.tolerations[4].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
@@ -437,4 +437,150 @@ fn what_is_odd_but_allowed_is_warned_of() {
         spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]
         spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"#]]
     .assert_eq(&warnings(&pod["spec"], &Path::new("spec")).join("\n"));
+}
+
+#[test]
+fn devices_mounts_and_sizes_are_checked() {
+    let volumes = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "p"}}, {"name": "e"}]);
+    let mut pod = with_container(json!({
+        "volumeDevices": [{"name": "v", "devicePath": "/d"}, {"name": "v", "devicePath": "/d"},
+            {"name": "e", "devicePath": "/x/../y"}, {"name": "z", "devicePath": ""}],
+        "volumeMounts": [{"name": "v", "mountPath": "/d"}, {"name": "e", "mountPath": "/e", "recursiveReadOnly": "Enabled"}],
+        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "Odd"}, {"resourceName": "cpu", "restartPolicy": "NotRequired"},
+            {"resourceName": "disk", "restartPolicy": "RestartContainer"}],
+        "resources": {"claims": [{"name": "gpu"}], "limits": {"hugepages-2Mi": "2Mi"}},
+        "lifecycle": {"stopSignal": "SIGTERM"}, "terminationMessagePolicy": "Odd",
+    }));
+    pod["spec"]["volumes"] = volumes;
+    refused(
+        "Pod",
+        pod,
+        expect![[r#"
+        spec.containers[0].terminationMessagePolicy: Unsupported value: "Odd": supported values: "FallbackToLogsOnError", "File"
+        spec.containers[0].volumeMounts[0].name: Invalid value: "v": must not already exist in volumeDevices
+        spec.containers[0].volumeMounts[0].mountPath: Invalid value: "/d": must not already exist as a path in volumeDevices
+        spec.containers[0].volumeMounts[1].name: Invalid value: "e": must not already exist in volumeDevices
+        spec.containers[0].volumeMounts[1].recursiveReadOnly: Forbidden: may only be specified when readOnly is true
+        spec.containers[0].volumeDevices[0].name: Invalid value: "v": must not already exist in volumeMounts
+        spec.containers[0].volumeDevices[0].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
+        spec.containers[0].volumeDevices[1].name: Invalid value: "v": must be unique
+        spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must be unique
+        spec.containers[0].volumeDevices[1].name: Invalid value: "v": must not already exist in volumeMounts
+        spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
+        spec.containers[0].volumeDevices[2].name: Invalid value: "e": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode
+        spec.containers[0].volumeDevices[2].devicePath: Invalid value: "/x/../y": must not contain '..'
+        spec.containers[0].volumeDevices[2].name: Invalid value: "e": must not already exist in volumeMounts
+        spec.containers[0].volumeDevices[3].name: Not found: "z"
+        spec.containers[0].volumeDevices[3].devicePath: Required value
+        spec.containers[0].resources: Forbidden: HugePages require cpu or memory
+        spec.containers[0].resources.claims[0]: Not found: "gpu"
+        spec.containers[0].resizePolicy: Unsupported value: "Odd": supported values: "NotRequired", "RestartContainer"
+        spec.containers[0].resizePolicy[1]: Duplicate value: "cpu"
+        spec.containers[0].resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"
+        spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`
+    "#]],
+    );
+}
+
+#[test]
+fn restart_rules_are_checked() {
+    container_refused(
+        json!({"restartPolicyRules": [{"action": "Restart"}]}),
+        expect![[r#"
+        spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used
+        spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be specified
+    "#]],
+    );
+    container_refused(
+        json!({"restartPolicy": "Odd", "restartPolicyRules": [{"action": "Odd", "exitCodes": {"operator": "Odd"}}]}),
+        expect![[r#"
+            spec.containers[0].restartPolicy: Unsupported value: "Odd": supported values: "Always", "Never", "OnFailure"
+            spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Odd": supported values: "Restart", "RestartAllContainers"
+            spec.containers[0].restartPolicyRules[0].exitCodes.operator: Unsupported value: "Odd": supported values: "In", "NotIn"
+        "#]],
+    );
+    container_refused(
+        json!({"restartPolicy": "Never", "restartPolicyRules": [
+            {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}},
+        ]}),
+        expect![""],
+    );
+}
+
+#[test]
+fn security_contexts_are_checked() {
+    spec_refused(
+        json!({
+            "hostNetwork": true, "hostPID": true, "shareProcessNamespace": true, "hostUsers": false,
+            "securityContext": {
+                "sysctls": [{"name": ""}, {"name": "A"}, {"name": "net.a", "value": "1"}, {"name": "a.b"}, {"name": "a.b"}],
+                "supplementalGroupsPolicy": "Odd", "seLinuxChangePolicy": "Odd", "appArmorProfile": {"type": "Localhost"},
+                "windowsOptions": {"gmsaCredentialSpecName": "A", "runAsUserName": ""},
+            },
+            "os": {"name": "linux"},
+        }),
+        expect![[r#"
+            spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled
+            spec.hostNetwork: Forbidden: when `hostUsers` is false
+            spec.HostPID: Forbidden: when `hostUsers` is false
+            spec.securityContext.supplementalGroupsPolicy: Unsupported value: "Odd": supported values: "Merge", "Strict"
+            spec.securityContext.seLinuxChangePolicy: Unsupported value: "Odd": supported values: "MountOption", "Recursive"
+            spec.securityContext.appArmorProfile.localhostProfile: Required value: must be set when AppArmor type is Localhost
+            spec.securityContext.windowsOptions.gmsaCredentialSpecName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.securityContext.windowsOptions.runAsUserName: Invalid value: "": runAsUserName cannot be an empty string
+            spec.securityContext.sysctls[0].name: Required value
+            spec.securityContext.sysctls[1].name: Invalid value: "A": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9][-_a-z0-9]*[a-z0-9]?$
+            spec.securityContext.sysctls[2].name: Invalid value: "net.a": may not be specified when 'hostNetwork' is true
+            spec.securityContext.sysctls[4].name: Duplicate value: "a.b"
+            spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod
+        "#]],
+    );
+    spec_refused(
+        json!({"os": {"name": "windows"}, "hostPID": true, "securityContext": {"fsGroup": 1}, "hostUsers": true}),
+        expect![[r#"
+            spec.securityContext.fsGroup: Forbidden: cannot be set for a windows pod
+            spec.hostPID: Forbidden: cannot be set for a windows pod
+            spec.hostUsers: Forbidden: cannot be set for a windows pod
+        "#]],
+    );
+}
+
+#[test]
+fn placement_by_labels_of_the_pod_is_checked() {
+    let spread = |fields: Value| {
+        let mut constraint = json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"});
+        for (key, value) in fields.as_object().expect("fields") {
+            constraint[key] = value.clone();
+        }
+        constraint
+    };
+    spec_refused(
+        json!({
+            "topologySpreadConstraints": [
+                spread(json!({"minDomains": 0, "nodeAffinityPolicy": "Odd", "matchLabelKeys": ["a"]})),
+                spread(json!({"labelSelector": {"matchLabels": {"a": "b"}}, "matchLabelKeys": ["a"]})),
+            ],
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a", "b"]},
+                    {"key": "spec.x", "operator": "Exists"}]},
+            ]}}},
+            "resourceClaims": [{"name": "a"}, {"name": "a", "resourceClaimName": "x"}], "hostnameOverride": "A",
+            "dnsConfig": {"searches": [".", "_a.b", "A"]},
+        }),
+        expect![[r#"
+            spec.resourceClaims[0]: Invalid value: {"name":"a"}: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`
+            spec.resourceClaims[1].name: Duplicate value: "a"
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values: Required value: must be only one value when `operator` is 'In' or 'NotIn' for node field selector
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[1].operator: Invalid value: "Exists": not a valid selector operator
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[1].key: Invalid value: "spec.x": not a valid field selector key
+            spec.topologySpreadConstraints[0].minDomains: Invalid value: 0: must be greater than zero
+            spec.topologySpreadConstraints[0].minDomains: Invalid value: 0: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway
+            spec.topologySpreadConstraints[0].nodeAffinityPolicy: Unsupported value: "Odd": supported values: "Honor", "Ignore"
+            spec.topologySpreadConstraints[0].matchLabelKeys: Forbidden: must not be specified when labelSelector is not set
+            spec.topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate value: "{zone, ScheduleAnyway}"
+            spec.topologySpreadConstraints[1].matchLabelKeys[0]: Invalid value: "a": exists in both matchLabelKeys and labelSelector
+            spec.dnsConfig.searches[2]: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?(\.[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?)*')
+            spec.hostnameOverride: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        "#]],
+    );
 }
