@@ -4,7 +4,9 @@
 //! [`impersonate`] puts another one in its place; [`Rbac`] says what it may do;
 //! [`check_escalation`] and [`restrict_node`] look at what it writes, as admission does.
 
+mod anonymous;
 mod authenticator;
+mod bootstrap_token;
 mod claims;
 mod escalation;
 mod impersonation;
@@ -20,6 +22,7 @@ mod x509;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use anonymous::may_be_anonymous;
 pub use authenticator::Authenticator;
 pub(crate) use authenticator::user_info;
 pub use escalation::check_escalation;

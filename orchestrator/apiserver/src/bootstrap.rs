@@ -34,11 +34,15 @@ pub struct BootstrapConfig {
     pub advertise_ip: IpAddr,
     /// The server's port there.
     pub port: u16,
+    /// The CA's certificate as PEM, also that of client certificates.
+    pub ca: String,
 }
 
 /// Writes to the store as the server itself, past admission by users' rights.
 #[async_trait]
 pub trait ObjectWriter: Send + Sync {
+    /// Whether the object's kind is served; what is not served is not written.
+    fn serves(&self, like: &Value) -> bool;
     /// The stored object of the same apiVersion, kind, namespace and name, with its resourceVersion.
     async fn read(&self, like: &Value) -> Result<Option<Value>, ApiError>;
     /// Updates the object when `metadata.resourceVersion` is set (409 when it is not the current
@@ -55,6 +59,10 @@ pub fn objects(config: &BootstrapConfig) -> Vec<Value> {
     objects.extend(controllers::cluster_roles());
     objects.extend(roles::cluster_role_bindings());
     objects.extend(controllers::cluster_role_bindings());
+    objects.extend(roles::roles());
+    objects.push(client_authentication(config));
+    objects.push(cluster_info(config));
+    objects.extend(crate::fairness::defaults::objects());
     objects.push(service(config));
     objects.push(endpoint_slice(config));
     objects
@@ -74,7 +82,8 @@ pub fn kept(config: &BootstrapConfig) -> Vec<Value> {
 }
 
 /// Makes and repairs these objects; returns how many were written.
-pub async fn write_all(writer: &dyn ObjectWriter, objects: Vec<Value>) -> Result<usize, ApiError> {
+pub async fn write_all(writer: &dyn ObjectWriter, mut objects: Vec<Value>) -> Result<usize, ApiError> {
+    objects.retain(|object| writer.serves(object));
     let mut written = 0;
     // What lives in a namespace comes after it; all else shares the store's commits.
     let (first, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| object["kind"] == "Namespace");
@@ -134,6 +143,31 @@ fn priority_classes() -> [Value; 2] {
             "Used for system critical pods that must not be moved from their current node.",
         ),
     ]
+}
+
+/// How extension servers check whom the API server forwards to them, as upstream.
+fn client_authentication(config: &BootstrapConfig) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication", "namespace": "kube-system"},
+        "data": {"client-ca-file": config.ca},
+    })
+}
+
+/// Where the cluster is and what its certificates hang on: all that a joining node is told before
+/// it says who it is.
+fn cluster_info(config: &BootstrapConfig) -> Value {
+    use base64::Engine;
+    let ca = base64::engine::general_purpose::STANDARD.encode(&config.ca);
+    let server = std::net::SocketAddr::new(config.advertise_ip, config.port);
+    let kubeconfig = format!(
+        "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {ca}\n    server: https://{server}\n  \
+         name: \"\"\ncontexts: null\ncurrent-context: \"\"\nkind: Config\npreferences: {{}}\nusers: null\n"
+    );
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "cluster-info", "namespace": "kube-public"}, "data": {"kubeconfig": kubeconfig},
+    })
 }
 
 fn family(ip: IpAddr) -> &'static str {

@@ -6,9 +6,11 @@
 //! [`NodeDialer`].
 
 mod admission;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
+mod fairness;
 pub mod identity;
 pub mod limits;
 mod listen;
@@ -26,6 +28,7 @@ mod seed;
 pub mod server;
 pub mod stream;
 mod subresources;
+pub mod vault;
 
 pub use body::{Body, Request, Response};
 pub use identity::Identity;

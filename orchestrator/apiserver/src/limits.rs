@@ -15,17 +15,20 @@ pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 pub const CONNECTIONS_MAX: usize = 8192;
 /// Streams of one HTTP/2 connection at one time.
 pub const STREAMS_MAX: u32 = 250;
-/// Requests that change something, at one time (upstream's 200).
-pub const WRITES_IN_FLIGHT_MAX: usize = 200;
-/// Requests that only read, at one time, without watches and streams (upstream's 400).
-pub const READS_IN_FLIGHT_MAX: usize = 400;
-/// How long a request waits for its turn before it is refused with 429.
-pub const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Requests at one time, that all limited priority levels share (upstream's 400 and 200).
+pub const SEATS_MAX: usize = 600;
+/// How long a request waits for its turn before it is refused with 429 (upstream's quarter of the
+/// request's time).
+pub const TURN_TIME_MAX: Duration = Duration::from_secs(15);
+/// Queues of one priority level, whatever its object says.
+pub const QUEUES_MAX: usize = 1024;
 /// How long a request without a stream may take (upstream's 60 s).
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long after a failure the objects that every cluster has are tried again; stops a loop
 /// while the store cannot write.
 pub const KEEP_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Objects that are read at once to be encrypted anew.
+pub const RESEAL_PAGE: usize = 100;
 /// Objects of one list page, whatever the client asks for.
 pub const PAGE_MAX: usize = 10_000;
 /// Bytes of one stored object; the store and every watcher carry it whole (upstream's 1.5 MB).
@@ -64,3 +67,11 @@ pub const CALL_ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
 pub const CALL_ERROR_CHARS_MAX: usize = 512;
 /// Delays before the store is followed again after it failed; stops a loop while it is away.
 pub const FOLLOW_RETRY: Backoff = Backoff::doubling(Duration::from_millis(50), Duration::from_secs(2));
+/// Characters of a client's own `Audit-ID` (upstream's 64); a longer one is replaced.
+pub const AUDIT_ID_CHARS_MAX: usize = 64;
+/// Lines of the audit log that wait to be written; what comes beyond is dropped and told.
+pub const AUDIT_LINES_MAX: usize = 10_000;
+/// Bytes of a request's body that the audit log holds.
+pub const AUDIT_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Values that are sealed anew at once after a rotation of encryption keys.
+pub const RENEW_PAGE: usize = 500;

@@ -31,6 +31,7 @@ struct Cut(#[source] BodyError);
 struct Connection {
     server: Arc<ApiServer>,
     certificates: Arc<Vec<Vec<u8>>>,
+    peer: SocketAddr,
 }
 
 impl Service<http::Request<Incoming>> for Connection {
@@ -40,7 +41,8 @@ impl Service<http::Request<Incoming>> for Connection {
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         let (server, certificates) = (self.server.clone(), self.certificates.clone());
-        let request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
+        let mut request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
+        request.extensions_mut().insert(self.peer);
         async move {
             let response = server.handle_from_outside(&certificates, request).await;
             Ok(response.map(|body| body.map_err(Cut).boxed_unsync()))
@@ -111,7 +113,7 @@ async fn serve_connection(
     tasks: Tasks,
 ) {
     let certificates = Arc::new(certificates);
-    let service = Connection { server, certificates };
+    let service = Connection { server, certificates, peer };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

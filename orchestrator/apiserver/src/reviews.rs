@@ -107,7 +107,12 @@ fn attributes(resource: &Value, path: &Value) -> Attributes {
     if path.is_object() {
         return Attributes { verb: text(&path["verb"]), path: text(&path["path"]), ..Attributes::default() };
     }
+    let field_selector = match resource["fieldSelector"]["rawSelector"].as_str() {
+        Some(raw) => raw.to_owned(),
+        None => requirements(&resource["fieldSelector"]["requirements"]),
+    };
     Attributes {
+        field_selector,
         verb: text(&resource["verb"]),
         group: text(&resource["group"]),
         version: text(&resource["version"]),
@@ -117,6 +122,20 @@ fn attributes(resource: &Value, path: &Value) -> Attributes {
         name: text(&resource["name"]),
         ..Attributes::default()
     }
+}
+
+/// A field selector of `requirements`; only those are known that a request's own selector can say.
+fn requirements(list: &Value) -> String {
+    let one = |item: &Value| {
+        let operator = match (item["operator"].as_str()?, item["values"].as_array()?.as_slice()) {
+            ("In", [value]) => ("=", value),
+            ("NotIn", [value]) => ("!=", value),
+            _ => return None,
+        };
+        Some(format!("{}{}{}", item["key"].as_str()?, operator.0, operator.1.as_str()?))
+    };
+    let parts: Vec<String> = list.as_array().into_iter().flatten().filter_map(one).collect();
+    parts.join(",")
 }
 
 /// The user that an access review asks about.

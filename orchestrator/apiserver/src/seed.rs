@@ -100,6 +100,10 @@ impl FrontDoor {
 
 #[async_trait]
 impl ObjectWriter for FrontDoor {
+    fn serves(&self, like: &Value) -> bool {
+        self.kind(like).is_ok()
+    }
+
     async fn read(&self, like: &Value) -> Result<Option<Value>, ApiError> {
         let path = format!("{}/{}", self.collection(like)?, meta::name(like));
         match self.send(Method::GET, path, &Value::Null).await {

@@ -1,8 +1,10 @@
 //! The server: who asks, whether they may, and where the request goes.
 
 use crate::admission::Dynamic;
+use crate::audit::{Audit, AuditConfig, AuditError, Trail};
 use crate::auth::{self, Attributes, Authentication, Authenticator, Authorizer, Rbac, TokenIssuer, impersonate};
 use crate::body::{Request, Response};
+use crate::fairness::{self, Fairness};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::node::NodeDialer;
@@ -11,9 +13,11 @@ use crate::paths::Paths;
 use crate::pki::{Pki, PkiError};
 use crate::registry::{Caches, Registry};
 use crate::request::{Query, Route, attributes};
+use crate::vault::{Keys, Vault};
 use crate::{limits, resources, respond};
 use futures::FutureExt;
 use http::Method;
+use http::header::{HeaderName, HeaderValue};
 use ipnet::Ipv4Net;
 use orchestrator_apimachinery::{ApiError, Catalog};
 use orchestrator_store::{Store, StoreError};
@@ -22,13 +26,14 @@ use runtime_base::{Clock, Rng, Tasks};
 use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
+/// Names a request in the audit log.
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// What a server is told from outside.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ServerConfig {
     /// Time.
     pub clock: Clock,
@@ -42,6 +47,10 @@ pub struct ServerConfig {
     pub node_ports: RangeInclusive<u16>,
     /// `host:port` that legacy discovery names.
     pub advertised: String,
+    /// What Secrets are encrypted with at rest.
+    pub encryption: Keys,
+    /// Writes down who does what.
+    pub audit: Option<AuditConfig>,
 }
 
 /// Why a server could not start.
@@ -53,6 +62,9 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error("cannot use the cluster's keys")]
     Pki(#[from] PkiError),
+    /// The audit log cannot be written.
+    #[error("cannot write the audit log")]
+    Audit(#[from] AuditError),
 }
 
 /// The API server.
@@ -64,8 +76,8 @@ pub struct ApiServer {
     pub(crate) tasks: Tasks,
     pub(crate) paths: Paths,
     pub(crate) metrics: Metrics,
-    reads: Semaphore,
-    writes: Semaphore,
+    audit: Option<Arc<Audit>>,
+    fairness: Arc<Fairness>,
 }
 
 impl ApiServer {
@@ -76,10 +88,18 @@ impl ApiServer {
         pki: &Pki,
         dialer: Arc<dyn NodeDialer>,
     ) -> Result<Arc<Self>, StartError> {
+        let vault = Vault::new(store, config.encryption, config.rng.clone());
+        let store: Arc<dyn Store> = vault.clone();
         let caches = Caches::start(store.clone(), Arc::new(Catalog::builtin()), &config.tasks).await?;
+        config.tasks.spawn("vault", async move {
+            if let Err(error) = vault.renew().await {
+                error!(%error, "Secrets are not all encrypted with the first key; the next start tries again");
+            }
+        });
         let tokens = Arc::new(TokenIssuer::new(pki, config.clock.clone(), config.rng.clone()));
         let authenticator = Authenticator::new(pki, tokens.clone(), caches.clone(), config.clock.clone())?;
         let rbac = Arc::new(Rbac::new(caches.clone()));
+        let audit = config.audit.map(|audit| Audit::start(audit, config.clock.clone())).transpose()?;
         let registry = Registry {
             store,
             caches: caches.clone(),
@@ -100,8 +120,8 @@ impl ApiServer {
             tasks: config.tasks,
             paths: Paths::new(caches.catalog().clone(), config.advertised),
             metrics: Metrics::default(),
-            reads: Semaphore::new(limits::READS_IN_FLIGHT_MAX),
-            writes: Semaphore::new(limits::WRITES_IN_FLIGHT_MAX),
+            audit,
+            fairness: Fairness::new(caches.clone()),
         }))
     }
 
@@ -130,65 +150,115 @@ impl ApiServer {
     async fn handle_stranger(self: &Arc<Self>, certificates: &[Vec<u8>], request: Request) -> Response {
         let who = match self.authenticator.authenticate(request.headers(), certificates).await {
             Authentication::Known(identity) => identity,
-            Authentication::Anonymous => Identity::anonymous(),
+            Authentication::Anonymous if auth::may_be_anonymous(request.uri().path()) => Identity::anonymous(),
+            Authentication::Anonymous => {
+                return self.refuse(&Identity::anonymous(), request, &ApiError::unauthorized());
+            }
             Authentication::Refused(why) => {
                 warn!(why, path = request.uri().path(), "refused credentials");
-                return respond::error(&ApiError::unauthorized());
+                return self.refuse(&Identity::default(), request, &ApiError::unauthorized());
             }
         };
-        match impersonate(who, request.headers(), &*self.registry.rbac).await {
-            Ok(who) => self.handle(who, request).await,
-            Err(error) => respond::error(&error),
+        match impersonate(who.clone(), request.headers(), &*self.registry.rbac).await {
+            Ok(other) => self.handle_as(&who, &other, request).await,
+            // As upstream, the attempt is that of who made it.
+            Err(error) => self.refuse(&who, request, &error),
+        }
+    }
+
+    /// Answers with an error, and writes that down.
+    fn refuse(&self, who: &Identity, mut request: Request, error: &ApiError) -> Response {
+        let what = match (Query::parse(request.uri().query().unwrap_or_default()), Route::parse(request.uri().path())) {
+            (Ok(query), Ok(route)) => attributes(request.method(), request.uri().path(), &route, &query),
+            _ => Attributes::default(),
+        };
+        let id = self.audit_id(&request);
+        let trail = self.trail(&id, (who, who), &what, &mut request);
+        self.finish(&id, trail, respond::error(error))
+    }
+
+    /// The id under which a request is written down: the client's, or a new one.
+    fn audit_id(&self, request: &Request) -> String {
+        let sent = request.headers().get(AUDIT_ID).and_then(|value| value.to_str().ok());
+        sent.filter(|id| (1..=limits::AUDIT_ID_CHARS_MAX).contains(&id.len()))
+            .map_or_else(|| self.registry.rng.uid(), str::to_owned)
+    }
+
+    fn trail(&self, id: &str, who: (&Identity, &Identity), what: &Attributes, request: &mut Request) -> Option<Trail> {
+        Trail::begin(self.audit.as_ref()?, id, who, what, request)
+    }
+
+    fn finish(&self, id: &str, trail: Option<Trail>, mut response: Response) -> Response {
+        if let Ok(id) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(AUDIT_ID, id);
+        }
+        match trail {
+            Some(trail) => trail.answer(response),
+            None => response,
         }
     }
 
     /// Answers a request of somebody who is known: authorization and admission follow.
     pub async fn handle(self: &Arc<Self>, identity: Identity, request: Request) -> Response {
+        self.handle_as(&identity, &identity, request).await
+    }
+
+    /// Answers a request that `original` sends as `who`.
+    async fn handle_as(self: &Arc<Self>, original: &Identity, who: &Identity, mut request: Request) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let span = debug_span!("request", %method, path, user = identity.name);
-        let serving = AssertUnwindSafe(self.serve(&identity, request)).catch_unwind().instrument(span);
-        let (what, result) = match serving.await {
-            Ok(served) => served,
-            Err(_) => {
-                error!(%method, path, "a request handler failed");
-                (Attributes::default(), Err(ApiError::internal("the request handler failed")))
+        let span = debug_span!("request", %method, path, user = who.name);
+        let id = self.audit_id(&request);
+        let parsed = parse(&request);
+        let (what, trail, result) = match parsed {
+            Err(error) => (Attributes::default(), None, Ok(Err(error))),
+            Ok((query, route)) => {
+                let what = attributes(&method, &path, &route, &query);
+                let mut trail = self.trail(&id, (original, who), &what, &mut request);
+                let serving = self.serve(who, &what, &route, &query, request, trail.as_mut());
+                let result = AssertUnwindSafe(serving).catch_unwind().instrument(span).await;
+                (what, trail, result)
             }
         };
-        let response = result.unwrap_or_else(|error| respond::error(&error));
+        let response = match result {
+            Ok(result) => {
+                let response = result.unwrap_or_else(|error| respond::error(&error));
+                self.finish(&id, trail, response)
+            }
+            Err(_) => {
+                error!(%method, path, "a request handler failed");
+                if let Some(trail) = trail {
+                    trail.panicked();
+                }
+                self.finish(&id, None, respond::error(&ApiError::internal("the request handler failed")))
+            }
+        };
         self.metrics.count(&what, response.status().as_u16());
-        debug!(%method, path, user = identity.name, code = response.status().as_u16(), "answered");
+        debug!(%method, path, user = who.name, code = response.status().as_u16(), "answered");
         response
     }
 
-    async fn serve(self: &Arc<Self>, who: &Identity, request: Request) -> (Attributes, Result<Response, ApiError>) {
-        let (uri, method) = (request.uri().clone(), request.method().clone());
-        let parsed = Query::parse(uri.query().unwrap_or_default())
-            .and_then(|query| Ok((query, Route::parse(uri.path())?)))
-            .and_then(|parsed| match uri.query().map_or(0, str::len) > limits::URI_BYTES_MAX {
-                true => Err(ApiError::new(414, "", "the query is too long")),
-                false => Ok(parsed),
-            });
-        let (query, route) = match parsed {
-            Ok(parsed) => parsed,
-            Err(error) => return (Attributes::default(), Err(error)),
-        };
-        let what = attributes(&method, uri.path(), &route, &query);
-        let result = self.serve_parsed(who, &what, &route, &query, request).await;
-        (what, result)
-    }
-
-    async fn serve_parsed(
+    async fn serve(
         self: &Arc<Self>,
         who: &Identity,
         what: &Attributes,
         route: &Route,
         query: &Query,
         request: Request,
+        trail: Option<&mut Trail>,
     ) -> Result<Response, ApiError> {
         if what.verb.is_empty() {
             return Err(ApiError::method_not_allowed());
         }
-        if let Err(why) = self.registry.rbac.authorize(who, what).await {
+        let decision = self.registry.rbac.authorize(who, what).await;
+        if let Some(trail) = trail {
+            let (word, why) = match &decision {
+                Ok(()) => ("allow", self.registry.rbac.reason(who, what)),
+                Err(why) => ("forbid", why.clone()),
+            };
+            trail.annotate("authorization.k8s.io/decision", word);
+            trail.annotate("authorization.k8s.io/reason", &why);
+        }
+        if let Err(why) = decision {
             return Err(auth::forbidden(who, what, &why));
         }
         let serving = async {
@@ -197,18 +267,20 @@ impl ApiServer {
                 Route::Resource(target) => resources::serve(self, who, what, target, query, request).await,
             }
         };
-        if what.verb == "watch" || matches!(&*what.subresource, "log" | "portforward") {
+        if fairness::is_long_running(what) {
             return serving.await;
         }
-        let reads = matches!(&*what.verb, "get" | "list") || what.resource.is_empty();
-        let turns = if reads { &self.reads } else { &self.writes };
-        let Some(Ok(_turn)) = within(limits::TURN_TIME_MAX, turns.acquire()).await else {
-            return Err(ApiError::too_many_requests("too many requests, please try again later", 1));
-        };
-        match within(limits::REQUEST_TIME_MAX, serving).await {
-            Some(result) => result,
-            None => Err(ApiError::timeout("the request did not finish within the allotted time")),
+        let turn = self.fairness.turn(who, what).await;
+        let mut result = match &turn.seat {
+            None => Err(ApiError::too_many_requests("too many requests, please try again later.", 1)),
+            Some(_) if what.verb == "watch" => serving.await,
+            Some(_) => within(limits::REQUEST_TIME_MAX, serving)
+                .await
+                .unwrap_or_else(|| Err(ApiError::timeout("the request did not finish within the allotted time"))),
         }
+        .unwrap_or_else(|error| respond::error(&error));
+        turn.mark(result.headers_mut());
+        Ok(result)
     }
 
     async fn serve_path(&self, request: Request) -> Result<Response, ApiError> {
@@ -240,6 +312,17 @@ impl ApiServer {
             (false, _) => format!("[+]ping ok\n[-]watch-cache failed: behind the store\n{name} check failed\n"),
         };
         respond::bytes(if well { 200 } else { 500 }, PLAIN_TEXT, text)
+    }
+}
+
+/// Reads where a request goes.
+fn parse(request: &Request) -> Result<(Query, Route), ApiError> {
+    let uri = request.uri();
+    let query = Query::parse(uri.query().unwrap_or_default())?;
+    let route = Route::parse(uri.path())?;
+    match uri.query().map_or(0, str::len) > limits::URI_BYTES_MAX {
+        true => Err(ApiError::new(414, "", "the query is too long")),
+        false => Ok((query, route)),
     }
 }
 

@@ -46,6 +46,9 @@ pub struct ServerArgs {
     /// Where objects are stored.
     #[command(flatten)]
     pub datastore: DatastoreArgs,
+    /// Access to the API.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// An etcd instead of the data directory's own file.
@@ -63,6 +66,29 @@ pub struct DatastoreArgs {
     /// The key of that certificate.
     #[arg(long, value_name = "FILE", requires = "datastore_certfile")]
     pub datastore_keyfile: Option<PathBuf>,
+}
+
+/// Who gets in, what is written down about it, and what is encrypted.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct AccessArgs {
+    /// Make a new encryption key, and encrypt all Secrets with it.
+    #[arg(long)]
+    pub rotate_encryption_key: bool,
+    /// What is written to the audit log: a file with an audit.k8s.io/v1 Policy.
+    #[arg(long, value_name = "FILE")]
+    pub audit_policy_file: Option<PathBuf>,
+    /// The audit log [default: audit.log in the data directory; - is standard output].
+    #[arg(long, value_name = "FILE", requires = "audit_policy_file")]
+    pub audit_log_path: Option<PathBuf>,
+    /// Megabytes after which the audit log is rotated; 0 is never.
+    #[arg(long = "audit-log-maxsize", default_value_t = 100, value_name = "MEGABYTES")]
+    pub audit_log_megabytes_max: u64,
+    /// Days for which rotated audit logs are kept; 0 is for ever.
+    #[arg(long = "audit-log-maxage", default_value_t = 30, value_name = "DAYS")]
+    pub audit_log_days_max: u64,
+    /// Rotated audit logs that are kept; 0 is all.
+    #[arg(long = "audit-log-maxbackup", default_value_t = 10, value_name = "NUMBER")]
+    pub audit_log_backups_max: usize,
 }
 
 /// `coracle run`
@@ -142,4 +168,17 @@ pub enum StoreCommand {
         /// The backup.
         file: PathBuf,
     },
+}
+
+impl Default for AccessArgs {
+    fn default() -> Self {
+        AccessArgs {
+            rotate_encryption_key: false,
+            audit_policy_file: None,
+            audit_log_path: None,
+            audit_log_megabytes_max: 100,
+            audit_log_days_max: 30,
+            audit_log_backups_max: 10,
+        }
+    }
 }

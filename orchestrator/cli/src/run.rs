@@ -6,7 +6,7 @@ mod manifest;
 mod outcome;
 mod view;
 
-use crate::args::{DatastoreArgs, RunArgs};
+use crate::args::{AccessArgs, DatastoreArgs, RunArgs};
 use crate::wire::{Cluster, ClusterConfig};
 use crate::{paths, server};
 use anyhow::{Context, bail};
@@ -40,6 +40,7 @@ pub fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
         listen: args.listen,
         max_pods: 250,
         datastore: DatastoreArgs::default(),
+        access: AccessArgs::default(),
     };
     let runtime = server::runtime()?;
     let result = runtime.block_on(run(config, items, &args));

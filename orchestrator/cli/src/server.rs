@@ -22,8 +22,13 @@ pub fn main(args: ServerArgs) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let stop = stop_signal();
-        let config =
-            ClusterConfig { data_dir, listen: args.listen, max_pods: args.max_pods, datastore: args.datastore };
+        let config = ClusterConfig {
+            data_dir,
+            listen: args.listen,
+            max_pods: args.max_pods,
+            datastore: args.datastore,
+            access: args.access,
+        };
         let cluster = Cluster::start(config).await?;
         println!("coracle is ready: export KUBECONFIG={}", cluster.kubeconfig.display());
         stop.await;

@@ -4,7 +4,7 @@
 pub mod lock;
 mod names;
 
-use crate::args::DatastoreArgs;
+use crate::args::{AccessArgs, DatastoreArgs};
 use crate::{image, store, version};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -13,8 +13,10 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Client;
 use orchestrator_apimachinery::Catalog;
+use orchestrator_apiserver::audit::{AuditConfig, LogOptions, Policy};
 use orchestrator_apiserver::bootstrap::BootstrapConfig;
 use orchestrator_apiserver::pki::{Pki, PkiNames};
+use orchestrator_apiserver::vault::Keys;
 use orchestrator_apiserver::{ApiServer, Identity, NodeDialer, ServerConfig};
 use orchestrator_controllers::{Controllers, ControllersConfig};
 use orchestrator_kubelet::adapters::{StoredImages, SwitchNetworks};
@@ -71,6 +73,8 @@ pub struct ClusterConfig {
     pub max_pods: u32,
     /// Where objects are stored, if not in the data directory.
     pub datastore: DatastoreArgs,
+    /// Who gets in, what is written down about it, and what is encrypted.
+    pub access: AccessArgs,
 }
 
 /// A whole cluster, running.
@@ -191,6 +195,15 @@ async fn start_api(
 ) -> anyhow::Result<Api> {
     let names = PkiNames::standard(node_name, &[API_SERVICE_IP.into(), GATEWAY.into(), config.listen.ip()]);
     let pki = Pki::load_or_create(&config.data_dir.join("pki"), &names, clock.clone())?;
+    let keys = config.data_dir.join("pki/encryption.keys");
+    let encryption = Keys::load_or_create(&keys, rng)?;
+    let encryption = match config.access.rotate_encryption_key {
+        true => {
+            Keys::rotate(&keys, rng)?;
+            Keys::load_or_create(&keys, rng)?
+        }
+        false => encryption,
+    };
     let taken = || format!("cannot listen on {}, choose another address with --listen", config.listen);
     let listener = TcpListener::bind(config.listen).await.with_context(taken)?;
     let address = listener.local_addr().context("listening address")?;
@@ -201,14 +214,36 @@ async fn start_api(
         service_cidr: SERVICE_CIDR.parse().context("service range")?,
         node_ports: 30000..=32767,
         advertised: address.to_string(),
+        encryption,
+        audit: audit(config)?,
     };
     let server = ApiServer::start(server_config, store.clone(), &pki, dialer).await?;
-    let bootstrap =
-        BootstrapConfig { service_ip: API_SERVICE_IP.into(), advertise_ip: GATEWAY.into(), port: address.port() };
+    let bootstrap = BootstrapConfig {
+        service_ip: API_SERVICE_IP.into(),
+        advertise_ip: GATEWAY.into(),
+        port: address.port(),
+        ca: pki.ca_pem().to_owned(),
+    };
     let seeded = server.bootstrap(&bootstrap).await;
     seeded.map_err(|error| anyhow!("cannot write the cluster's own objects: {error}"))?;
     server.listen(listener, pki.server_config()?, tasks);
     Ok(Api { server, address, pki })
+}
+
+/// The audit log that the user asks for.
+fn audit(config: &ClusterConfig) -> anyhow::Result<Option<AuditConfig>> {
+    let access = &config.access;
+    let Some(file) = &access.audit_policy_file else { return Ok(None) };
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let policy = Policy::parse(&text).with_context(|| file.display().to_string())?;
+    let path = access.audit_log_path.clone().unwrap_or_else(|| config.data_dir.join("audit.log"));
+    let log = LogOptions {
+        path,
+        size_max: access.audit_log_megabytes_max * 1024 * 1024,
+        age_max: Duration::from_secs(access.audit_log_days_max * 24 * 3600),
+        backups_max: access.audit_log_backups_max,
+    };
+    Ok(Some(AuditConfig { policy, log }))
 }
 
 /// Clients on this machine reach an unspecified address by loopback.

@@ -34,7 +34,7 @@ pub(super) fn decide(who: &Identity, what: &Attributes, rules: &[Rule], objects:
         return Verdict::Silent;
     }
     let refused = match (what.group.as_str(), what.resource.as_str()) {
-        ("", "nodes") => own_node(node, what),
+        ("", "nodes") | ("storage.k8s.io", "csinodes") => own_node(node, what),
         ("", "pods") => own_pod(node, what, objects),
         ("", "secrets" | "configmaps" | "persistentvolumeclaims") => of_own_pod(node, what, objects),
         ("", "serviceaccounts") => account_of_own_pod(node, what, objects),

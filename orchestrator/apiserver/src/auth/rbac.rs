@@ -1,7 +1,7 @@
 //! Who may do what: the superusers' group, the nodes' relations, Roles and bindings.
 
 use super::node::{self, Verdict};
-use super::snapshot::{GROUP, PLURALS, Snapshot};
+use super::snapshot::{GROUP, Grant, PLURALS, Snapshot};
 use super::{Attributes, Authorizer, Rule, SUPERUSERS};
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;
@@ -77,6 +77,18 @@ impl Rbac {
             many => reasons.push(format!("RBAC: [{}]", many.join(", "))),
         }
         Err(reasons.join(", "))
+    }
+
+    /// Why something is allowed, for the audit log, in upstream's words; empty for superusers and nodes.
+    pub fn reason(&self, who: &Identity, what: &Attributes) -> String {
+        if is_superuser(who) || node::node_name(who).is_some() {
+            return String::new();
+        }
+        let snapshot = self.snapshot();
+        let mut grants = snapshot.grants(who, &what.namespace);
+        let allows =
+            |grant: &&Grant| grant.rules.as_ref().is_ok_and(|rules| rules.iter().any(|rule| rule.allows(what)));
+        grants.find(allows).map_or_else(String::new, |grant| format!("RBAC: allowed by {}", grant.source))
     }
 
     /// What SelfSubjectRulesReview shows of `who` in `namespace`: `status.resourceRules` and

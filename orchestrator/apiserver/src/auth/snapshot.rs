@@ -21,6 +21,8 @@ pub(super) const PLURALS: [&str; 4] = ["clusterroles", "roles", "clusterrolebind
 pub(super) struct Grant {
     /// The only namespace in which it holds; `None` for everywhere.
     namespace: Option<String>,
+    /// `ClusterRoleBinding "a" of ClusterRole "b" to User "c"`
+    pub source: Arc<str>,
     /// The role's rules, or that there is no such role.
     pub rules: Result<Arc<[Rule]>, Arc<str>>,
 }
@@ -59,7 +61,15 @@ impl Snapshot {
     fn add(&mut self, binding: &Value) {
         let namespace = meta::namespace(binding);
         let rules = self.referenced(&binding["roleRef"], namespace);
-        let grant = Grant { namespace: (!namespace.is_empty()).then(|| namespace.to_owned()), rules };
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        let quoted = match namespace {
+            "" => format!("{:?}", meta::name(binding)),
+            namespace => format!("\"{}/{namespace}\"", meta::name(binding)),
+        };
+        let role = &binding["roleRef"];
+        let source =
+            format!("{} {quoted} of {} {:?}", text(&binding["kind"]), text(&role["kind"]), text(&role["name"]));
+        let home = (!namespace.is_empty()).then(|| namespace.to_owned());
         for subject in binding["subjects"].as_array().into_iter().flatten() {
             let name = subject["name"].as_str().unwrap_or("");
             let (index, key) = match subject["kind"].as_str() {
@@ -71,7 +81,13 @@ impl Snapshot {
                 }
                 _ => continue,
             };
-            index.entry(key).or_default().push(grant.clone());
+            let kind = text(&subject["kind"]);
+            let shown = match kind.as_str() {
+                "ServiceAccount" => format!("{kind} \"{name}/{}\"", text(&subject["namespace"])),
+                _ => format!("{kind} {name:?}"),
+            };
+            let source = format!("{source} to {shown}").into();
+            index.entry(key).or_default().push(Grant { namespace: home.clone(), source, rules: rules.clone() });
         }
     }
 

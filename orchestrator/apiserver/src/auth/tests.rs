@@ -1,5 +1,6 @@
 mod authenticate;
 mod authorize;
+mod bootstrap_token;
 mod forgery;
 mod matrix;
 mod node;

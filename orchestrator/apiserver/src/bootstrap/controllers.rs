@@ -1,7 +1,7 @@
 //! Upstream's roles of the single controllers: `system:controller:NAME` for the service account
 //! `kube-system/NAME`.
 
-use super::roles::{cluster_role, cluster_role_binding, events, rule};
+use super::roles::{cluster_role, cluster_role_binding, events, named, rule};
 use serde_json::{Value, json};
 
 /// The ClusterRoles.
@@ -230,6 +230,134 @@ fn housekeeping() -> Vec<Controller> {
         (
             "pvc-protection-controller",
             vec![rule("get list update watch", "core", "persistentvolumeclaims"), rule(READ, "core", "pods"), events()],
+        ),
+        (
+            "attachdetach-controller",
+            vec![
+                rule("list watch", "core", "persistentvolumeclaims persistentvolumes"),
+                rule(READ, "core", "nodes"),
+                rule("patch update", "core", "nodes/status"),
+                rule("list watch", "core", "pods"),
+                rule("create delete get list watch", "storage.k8s.io", "volumeattachments"),
+                rule(READ, "storage.k8s.io", "csidrivers csinodes"),
+                events(),
+            ],
+        ),
+        (
+            "expand-controller",
+            vec![
+                rule("get list patch update watch", "core", "persistentvolumes"),
+                rule("patch update", "core", "persistentvolumeclaims/status"),
+                rule(READ, "core", "persistentvolumeclaims"),
+                rule(READ, "storage.k8s.io", "storageclasses"),
+                events(),
+            ],
+        ),
+        (
+            "ephemeral-volume-controller",
+            vec![
+                rule("update", "core", "pods/finalizers"),
+                rule(READ, "core", "pods"),
+                rule("create get list watch", "core", "persistentvolumeclaims"),
+                events(),
+            ],
+        ),
+        (
+            "resource-claim-controller",
+            vec![
+                rule("update", "core", "pods/finalizers"),
+                rule(READ, "core", "pods"),
+                rule("patch update", "core", "pods/status"),
+                rule("create delete get list watch", "resource.k8s.io", "resourceclaims"),
+                rule("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
+                rule(READ, "resource.k8s.io", "resourceclaimtemplates"),
+                events(),
+            ],
+        ),
+        (
+            "device-taint-eviction-controller",
+            vec![
+                rule("delete get list watch", "core", "pods"),
+                rule("patch update", "core", "pods/status"),
+                rule(READ, "resource.k8s.io", "deviceclasses devicetaintrules resourceclaims resourceslices"),
+                events(),
+            ],
+        ),
+        (
+            "taint-eviction-controller",
+            vec![
+                rule("delete get list watch", "core", "pods"),
+                rule("patch update", "core", "pods/status"),
+                rule(READ, "core", "nodes"),
+                events(),
+            ],
+        ),
+        (
+            "certificate-controller",
+            vec![
+                rule("delete get list watch", "certificates.k8s.io", "certificatesigningrequests"),
+                rule(
+                    "update",
+                    "certificates.k8s.io",
+                    "certificatesigningrequests/approval certificatesigningrequests/status",
+                ),
+                named("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client-kubelet"),
+                named(
+                    "sign",
+                    "certificates.k8s.io",
+                    "signers",
+                    "kubernetes.io/kube-apiserver-client kubernetes.io/kube-apiserver-client-kubelet \
+                     kubernetes.io/kubelet-serving kubernetes.io/legacy-unknown",
+                ),
+                rule("create", "authorization.k8s.io", "subjectaccessreviews"),
+                events(),
+            ],
+        ),
+        (
+            "route-controller",
+            vec![rule("list watch", "core", "nodes"), rule("patch", "core", "nodes/status"), events()],
+        ),
+        ("ttl-controller", vec![rule("list patch update watch", "core", "nodes"), events()]),
+        (
+            "service-cidrs-controller",
+            vec![
+                rule("get list patch update watch", "networking.k8s.io", "servicecidrs"),
+                rule("patch update", "networking.k8s.io", "servicecidrs/finalizers servicecidrs/status"),
+                rule(READ, "networking.k8s.io", "ipaddresses"),
+                events(),
+            ],
+        ),
+        (
+            "validatingadmissionpolicy-status-controller",
+            vec![
+                rule(READ, "admissionregistration.k8s.io", "validatingadmissionpolicies"),
+                rule("get patch update", "admissionregistration.k8s.io", "validatingadmissionpolicies/status"),
+                events(),
+            ],
+        ),
+        (
+            "legacy-service-account-token-cleaner",
+            vec![
+                rule("get", "core", "configmaps"),
+                rule("delete list patch watch", "core", "secrets"),
+                rule("list watch", "core", "pods serviceaccounts"),
+            ],
+        ),
+        (
+            "selinux-warning-controller",
+            vec![
+                rule(READ, "core", "persistentvolumeclaims persistentvolumes pods"),
+                rule(READ, "storage.k8s.io", "csidrivers"),
+                events(),
+            ],
+        ),
+        (
+            "volumeattributesclass-protection-controller",
+            vec![
+                rule("get list update watch", "storage.k8s.io", "volumeattributesclasses"),
+                rule(READ, "core", "persistentvolumeclaims persistentvolumes"),
+                events(),
+            ],
         ),
         ("pv-protection-controller", vec![rule("get list update watch", "core", "persistentvolumes"), events()]),
     ]

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// The annotation that keeps an admin's changes of a default role.
 const AUTO_UPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 
+/// The annotation that keeps an admin's changes of a default flow schema or priority level.
+const AUTO_UPDATE_SPEC: &str = "apf.kubernetes.io/autoupdate-spec";
+
 /// The object to write; `None` when the existing one will do.
 pub(super) fn merge(existing: Option<&Value>, wanted: &Value) -> Option<Value> {
     let Some(existing) = existing else { return Some(wanted.clone()) };
@@ -23,6 +26,19 @@ pub(super) fn merge(existing: Option<&Value>, wanted: &Value) -> Option<Value> {
             if wanted["roleRef"].is_object() { add_subjects(&mut next, wanted) } else { add_rules(&mut next, wanted) }
         }
         Some("Service") => next["spec"]["ports"][0]["targetPort"] = wanted["spec"]["ports"][0]["targetPort"].clone(),
+        Some("ConfigMap") => {
+            for (key, value) in wanted["data"].as_object().into_iter().flatten() {
+                next["data"][key] = value.clone();
+            }
+        }
+        Some("FlowSchema" | "PriorityLevelConfiguration") => {
+            if existing["metadata"]["annotations"][AUTO_UPDATE_SPEC] == "false" {
+                return None;
+            }
+            if !same_at_least(&existing["spec"], &wanted["spec"]) {
+                next["spec"] = wanted["spec"].clone();
+            }
+        }
         Some("EndpointSlice") => {
             for field in ["endpoints", "ports"] {
                 if !same_at_least(&existing[field], &wanted[field]) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 const READ: &str = "get list watch";
 const WRITE: &str = "create delete deletecollection patch update";
 const READ_WRITE: &str = "create delete deletecollection get list patch update watch";
+const CERTIFICATES: &str = "certificates.k8s.io";
 /// Both groups that serve Events.
 const EVENT_GROUPS: &str = "core events.k8s.io";
 
@@ -135,6 +136,47 @@ pub(super) fn cluster_roles() -> Vec<Value> {
                 ),
             ],
         ),
+        cluster_role("system:node-proxier", node_proxier_rules()),
+        cluster_role(
+            "system:node-problem-detector",
+            vec![rule("get", "core", "nodes"), rule("patch", "core", "nodes/status"), events()],
+        ),
+        cluster_role(
+            "system:node-bootstrapper",
+            vec![rule("create get list watch", CERTIFICATES, "certificatesigningrequests")],
+        ),
+        cluster_role("system:kube-dns", vec![rule("list watch", "core", "endpoints services")]),
+        cluster_role("system:kube-aggregator", vec![rule(READ, "core", "endpoints services")]),
+        cluster_role(
+            "system:volume-scheduler",
+            vec![
+                rule("get list patch update watch", "core", "persistentvolumes"),
+                rule(READ, "storage.k8s.io", "storageclasses"),
+                rule("get list patch update watch", "core", "persistentvolumeclaims"),
+            ],
+        ),
+        cluster_role(
+            "system:persistent-volume-provisioner",
+            vec![
+                rule("create delete get list watch", "core", "persistentvolumes"),
+                rule("get list update watch", "core", "persistentvolumeclaims"),
+                rule(READ, "storage.k8s.io", "storageclasses"),
+                rule("watch", "core", "events"),
+                events(),
+            ],
+        ),
+        approver("legacy-unknown-approver", "kubernetes.io/legacy-unknown"),
+        approver("kubelet-serving-approver", "kubernetes.io/kubelet-serving"),
+        approver("kube-apiserver-client-approver", "kubernetes.io/kube-apiserver-client"),
+        approver("kube-apiserver-client-kubelet-approver", "kubernetes.io/kube-apiserver-client-kubelet"),
+        cluster_role(
+            "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+            vec![rule("create", CERTIFICATES, "certificatesigningrequests/nodeclient")],
+        ),
+        cluster_role(
+            "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+            vec![rule("create", CERTIFICATES, "certificatesigningrequests/selfnodeclient")],
+        ),
         aggregate("admin"),
         edit,
         view,
@@ -158,9 +200,126 @@ pub(super) fn cluster_role_bindings() -> Vec<Value> {
         same("system:public-info-viewer", vec![group("system:authenticated"), group("system:unauthenticated")]),
         same("system:service-account-issuer-discovery", vec![group("system:serviceaccounts")]),
         same("system:kube-scheduler", vec![user("system:kube-scheduler")]),
+        same("system:volume-scheduler", vec![user("system:kube-scheduler")]),
+        same("system:node-proxier", vec![user("system:kube-proxy")]),
+        same("system:kube-dns", vec![account("kube-system", "kube-dns")]),
+        // What kubeadm gives to joining nodes.
+        cluster_role_binding(
+            "kubeadm:kubelet-bootstrap",
+            "system:node-bootstrapper",
+            vec![group("system:bootstrappers:kubeadm:default-node-token")],
+        ),
+        cluster_role_binding(
+            "kubeadm:node-autoapprove-bootstrap",
+            "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+            vec![group("system:bootstrappers:kubeadm:default-node-token")],
+        ),
+        cluster_role_binding(
+            "kubeadm:node-autoapprove-certificate-rotation",
+            "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+            vec![group("system:nodes")],
+        ),
         same("system:kube-controller-manager", vec![user("system:kube-controller-manager")]),
         // Nobody: the Node authorizer gives these rights, each node its own.
         same("system:node", Vec::new()),
+    ]
+}
+
+fn account(namespace: &str, name: &str) -> Value {
+    json!({"kind": "ServiceAccount", "name": name, "namespace": namespace})
+}
+
+/// Who may approve the requests of one signer.
+fn approver(name: &str, signer: &str) -> Value {
+    let name = format!("system:certificates.k8s.io:{name}");
+    cluster_role(&name, vec![named("approve", CERTIFICATES, "signers", signer)])
+}
+
+fn node_proxier_rules() -> Vec<Value> {
+    vec![
+        rule("list watch", "core", "endpoints services"),
+        rule(READ, "core", "nodes"),
+        rule("list watch", "discovery.k8s.io", "endpointslices"),
+        rule("list watch", "networking.k8s.io", "servicecidrs"),
+        events(),
+    ]
+}
+
+fn role(namespace: &str, name: &str, rules: Vec<Value>) -> Value {
+    let mut role = cluster_role(name, rules);
+    role["kind"] = json!("Role");
+    role["metadata"]["namespace"] = json!(namespace);
+    role
+}
+
+fn role_binding(namespace: &str, name: &str, role: &str, subjects: Vec<Value>) -> Value {
+    let mut binding = cluster_role_binding(name, role, subjects);
+    binding["kind"] = json!("RoleBinding");
+    binding["roleRef"]["kind"] = json!("Role");
+    binding["metadata"]["namespace"] = json!(namespace);
+    binding
+}
+
+/// The Roles of single namespaces and their bindings.
+pub(super) fn roles() -> Vec<Value> {
+    const SYSTEM: &str = "kube-system";
+    const PUBLIC: &str = "kube-public";
+    let bootstrap_signer = "system:controller:bootstrap-signer";
+    let leader = |component: &str| {
+        vec![rule("watch", "core", "configmaps"), named("get update", "core", "configmaps", component)]
+    };
+    let component = |name: &str| user(&format!("system:{name}"));
+    let (manager, scheduler) = ("kube-controller-manager", "kube-scheduler");
+    let leader_of = |name: &str| format!("system::leader-locking-{name}");
+    let signer = || vec![account(SYSTEM, "bootstrap-signer")];
+    let reader = "extension-apiserver-authentication-reader";
+    let readers = vec![component(manager), component(scheduler)];
+    let info = "kubeadm:bootstrap-signer-clusterinfo";
+    vec![
+        role(SYSTEM, reader, vec![named(READ, "core", "configmaps", "extension-apiserver-authentication")]),
+        role(SYSTEM, bootstrap_signer, vec![rule(READ, "core", "secrets")]),
+        role(SYSTEM, "system:controller:cloud-provider", vec![rule("create get list watch", "core", "configmaps")]),
+        role(
+            SYSTEM,
+            "system:controller:token-cleaner",
+            vec![rule("delete get list watch", "core", "secrets"), events()],
+        ),
+        role(SYSTEM, &leader_of(manager), leader(manager)),
+        role(SYSTEM, &leader_of(scheduler), leader(scheduler)),
+        role(
+            PUBLIC,
+            bootstrap_signer,
+            vec![rule(READ, "core", "configmaps"), named("update", "core", "configmaps", "cluster-info"), events()],
+        ),
+        role(PUBLIC, info, vec![named("get", "core", "configmaps", "cluster-info")]),
+        role_binding(SYSTEM, &format!("system::{reader}"), reader, readers),
+        role_binding(
+            SYSTEM,
+            &leader_of(manager),
+            &leader_of(manager),
+            vec![component(manager), account(SYSTEM, manager)],
+        ),
+        role_binding(
+            SYSTEM,
+            &leader_of(scheduler),
+            &leader_of(scheduler),
+            vec![component(scheduler), account(SYSTEM, scheduler)],
+        ),
+        role_binding(SYSTEM, bootstrap_signer, bootstrap_signer, signer()),
+        role_binding(
+            SYSTEM,
+            "system:controller:cloud-provider",
+            "system:controller:cloud-provider",
+            vec![account(SYSTEM, "cloud-provider")],
+        ),
+        role_binding(
+            SYSTEM,
+            "system:controller:token-cleaner",
+            "system:controller:token-cleaner",
+            vec![account(SYSTEM, "token-cleaner")],
+        ),
+        role_binding(PUBLIC, bootstrap_signer, bootstrap_signer, signer()),
+        role_binding(PUBLIC, info, info, vec![user("system:anonymous")]),
     ]
 }
 
@@ -177,6 +336,8 @@ fn edit_rules() -> Vec<Value> {
         rule("impersonate", "core", "serviceaccounts"),
         rule(WRITE, "core", "pods pods/attach pods/exec pods/portforward pods/proxy"),
         rule("create", "core", "pods/eviction serviceaccounts/token"),
+        rule("patch update", "core", "pods/resize"),
+        rule(WRITE, "resource.k8s.io", "resourceclaims resourceclaimtemplates"),
         rule(
             WRITE,
             "core",
@@ -223,6 +384,7 @@ fn view_rules() -> Vec<Value> {
         rule(READ, "batch", "cronjobs cronjobs/status jobs jobs/status"),
         rule(READ, "policy", "poddisruptionbudgets poddisruptionbudgets/status"),
         rule(READ, "networking.k8s.io", "ingresses ingresses/status networkpolicies"),
+        rule(READ, "resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates"),
     ]
 }
 
@@ -250,6 +412,8 @@ pub(super) fn node_rules() -> Vec<Value> {
         rule("create delete get patch update", "coordination.k8s.io", "leases"),
         rule(READ, "node.k8s.io", "runtimeclasses"),
         rule(READ, "storage.k8s.io", "csidrivers"),
+        rule("create delete get patch update", "storage.k8s.io", "csinodes"),
+        rule(READ, "certificates.k8s.io", "clustertrustbundles"),
     ]
 }
 
@@ -267,6 +431,9 @@ fn scheduler_rules() -> Vec<Value> {
         rule(READ, "storage.k8s.io", "csidrivers csinodes csistoragecapacities storageclasses"),
         rule(READ, "scheduling.k8s.io", "priorityclasses"),
         rule(READ, "node.k8s.io", "runtimeclasses"),
+        rule(READ, "resource.k8s.io", "deviceclasses resourceslices"),
+        rule("get list patch update watch", "resource.k8s.io", "resourceclaims"),
+        rule("patch update", "resource.k8s.io", "resourceclaims/status resourceclaims/binding"),
         rule("create", "authentication.k8s.io", "tokenreviews"),
         rule("create", "authorization.k8s.io", "subjectaccessreviews"),
     ]

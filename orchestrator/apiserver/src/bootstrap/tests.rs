@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 
 fn config() -> BootstrapConfig {
-    BootstrapConfig { service_ip: [10, 96, 0, 1].into(), advertise_ip: [10, 0, 0, 1].into(), port: 6443 }
+    let ca = "CA".to_owned();
+    BootstrapConfig { service_ip: [10, 96, 0, 1].into(), advertise_ip: [10, 0, 0, 1].into(), port: 6443, ca }
 }
 
 /// A store whose first writes can meet a conflict.
@@ -16,6 +17,10 @@ struct Store {
 
 #[async_trait]
 impl ObjectWriter for Store {
+    fn serves(&self, _like: &Value) -> bool {
+        true
+    }
+
     async fn read(&self, like: &Value) -> Result<Option<Value>, ApiError> {
         Ok(self.world.like(like))
     }
@@ -40,7 +45,7 @@ async fn a_second_start_writes_nothing() {
     assert_eq!(reconcile(&store, &config()).await.unwrap(), all);
     assert_eq!(reconcile(&store, &config()).await.unwrap(), 0);
     let moved = BootstrapConfig { port: 7443, advertise_ip: [10, 0, 0, 2].into(), ..config() };
-    assert_eq!(reconcile(&store, &moved).await.unwrap(), 2, "the API's Service and EndpointSlice follow");
+    assert_eq!(reconcile(&store, &moved).await.unwrap(), 3, "the API's Service, EndpointSlice and cluster-info follow");
     assert_eq!(reconcile(&store, &moved).await.unwrap(), 0);
     *store.conflicts.lock().unwrap() = 100;
     assert_eq!(reconcile(&store, &config()).await.unwrap_err().code, 409);

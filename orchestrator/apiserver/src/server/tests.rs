@@ -12,10 +12,12 @@ use std::time::{Duration, SystemTime};
 
 mod api;
 mod apply;
+mod audit;
 mod deletion;
 mod lists;
 mod load;
 mod pods;
+mod routes;
 mod services;
 mod watches;
 mod wire;
@@ -57,6 +59,10 @@ pub(super) async fn kit() -> Kit {
 }
 
 pub(super) async fn kit_over(store: Arc<dyn Store>, clock: Clock) -> Kit {
+    audited_kit(store, clock, None).await
+}
+
+pub(super) async fn audited_kit(store: Arc<dyn Store>, clock: Clock, audit: Option<crate::audit::AuditConfig>) -> Kit {
     let dir = tempfile::tempdir().unwrap();
     let pki = Pki::load_or_create(dir.path(), &PkiNames::standard("host", &[]), clock.clone()).unwrap();
     let tasks = Tasks::new();
@@ -67,6 +73,8 @@ pub(super) async fn kit_over(store: Arc<dyn Store>, clock: Clock) -> Kit {
         service_cidr: "10.96.0.0/12".parse().unwrap(),
         node_ports: 30000..=32767,
         advertised: "127.0.0.1:6443".into(),
+        encryption: crate::vault::Keys::fleeting(&Rng::seeded(3)),
+        audit,
     };
     let server = ApiServer::start(config, store.clone(), &pki, Arc::new(NoNodes)).await.unwrap();
     Kit { server, store, tasks, pki, _dir: dir }

@@ -33,6 +33,7 @@ impl World {
             service_ip: [10, 96, 0, 1].into(),
             advertise_ip: [10, 0, 0, 1].into(),
             port: 6443,
+            ca: "CA".into(),
         };
         crate::bootstrap::objects(&config).iter().for_each(|object| world.put(object));
         world

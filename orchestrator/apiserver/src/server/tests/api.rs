@@ -306,7 +306,8 @@ async fn reviews_are_answered() {
 async fn what_the_api_is_reached_by_is_made_again() {
     let kit = kit().await;
     let ip = |last| std::net::IpAddr::from([10, 96, 0, last]);
-    let config = crate::bootstrap::BootstrapConfig { service_ip: ip(1), advertise_ip: ip(9), port: 6443 };
+    let config =
+        crate::bootstrap::BootstrapConfig { service_ip: ip(1), advertise_ip: ip(9), port: 6443, ca: "CA".into() };
     kit.server.bootstrap(&config).await.unwrap();
     for path in ["/api/v1/namespaces/default/services", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"] {
         let mut watch = kit.watch(&format!("{path}?watch=1&fieldSelector=metadata.name=kubernetes")).await;
@@ -333,5 +334,5 @@ async fn head_is_answered_without_a_body() {
     let kit = kit().await;
     let response = kit.server.handle_from_outside(&[], request("HEAD", MAPS, &[], "")).await;
     assert_ne!(response.headers()["content-length"], "0");
-    assert_eq!(read(response).await, (403, json!("")));
+    assert_eq!(read(response).await, (401, json!("")));
 }

@@ -66,15 +66,35 @@ async fn both_versions_of_http_are_spoken_over_tls() {
 }
 
 #[tokio::test]
-async fn who_shows_nothing_is_anonymous() {
+async fn who_shows_nothing_is_refused_but_for_health() {
     let (kit, port) = listening().await;
     let stream = connect(&kit, port, None, "http/1.1").await;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     kit.tasks.spawn("h1", async move { drop(connection.await) });
     let request = http::Request::get(MAPS).header("host", "localhost").body(body::full("")).unwrap();
     let response = sender.send_request(request).await.unwrap();
-    assert_eq!(response.status(), 403);
+    assert_eq!(response.status(), 401);
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let status: Value = serde_json::from_slice(&bytes).unwrap();
-    assert!(status["message"].as_str().unwrap().contains("User \"system:anonymous\" cannot list"));
+    assert_eq!((&status["message"], &status["reason"]), (&json!("Unauthorized"), &json!("Unauthorized")));
+    let config = crate::bootstrap::BootstrapConfig {
+        service_ip: [10, 96, 0, 1].into(),
+        advertise_ip: [10, 0, 0, 1].into(),
+        port: 1,
+        ca: "CA".into(),
+    };
+    kit.server.bootstrap(&config).await.unwrap();
+    for (path, code) in [
+        ("/healthz", 200),
+        ("/version", 200),
+        ("/api/v1/namespaces/kube-public/configmaps/cluster-info", 200),
+        ("/api/v1/namespaces/kube-public/configmaps/other", 401),
+        ("/metrics", 401),
+        ("/api", 401),
+    ] {
+        let request = http::Request::get(path).header("host", "localhost").body(body::full("")).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), code, "{path}");
+        response.into_body().collect().await.unwrap();
+    }
 }

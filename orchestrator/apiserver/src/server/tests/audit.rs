@@ -1,0 +1,102 @@
+//! The audit log, as requests write it.
+
+use super::*;
+use crate::audit::{AuditConfig, LogOptions, Policy};
+use std::path::Path;
+
+async fn audited(dir: &Path, rules: &str, size_max: u64) -> Kit {
+    let clock = Clock::simulated(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
+    let store = RedbStore::in_memory(RedbOptions { clock: clock.clone() }).unwrap();
+    let text = format!("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}");
+    let log = LogOptions { path: dir.join("audit.log"), size_max, age_max: Duration::ZERO, backups_max: 2 };
+    let audit = AuditConfig { policy: Policy::parse(text.as_bytes()).unwrap(), log };
+    audited_kit(store, clock, Some(audit)).await
+}
+
+/// Ends the server, which ends the writer's thread, and reads what it wrote once that is there.
+async fn lines(kit: Kit, dir: &Path, count: usize) -> Vec<Value> {
+    kit.tasks.stop(Duration::from_secs(5)).await;
+    drop(kit);
+    let (clock, limit) = (Clock::system(), Duration::from_secs(20));
+    let start = clock.monotonic();
+    while clock.monotonic() - start < limit {
+        let text = std::fs::read_to_string(dir.join("audit.log")).unwrap_or_default();
+        if text.ends_with('\n') && text.lines().count() >= count {
+            return text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the audit log has not got {count} lines");
+}
+
+#[tokio::test]
+async fn accepted_and_refused_requests_are_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "- level: None\n  resources: [{group: \"\", resources: [namespaces]}]\n\
+                 - level: Metadata\n  resources: [{group: \"\", resources: [secrets]}]\n- level: RequestResponse\n";
+    let kit = audited(dir.path(), rules, 0).await;
+    kit.post("/api/v1/namespaces", json!({"metadata": {"name": "default"}})).await;
+    let headers = [("audit-id", "mine"), ("user-agent", "me/1")];
+    assert_eq!(kit.send("POST", MAPS, &headers, config_map("a", "1")).await.0, 201);
+    let secrets = "/api/v1/namespaces/default/secrets";
+    let secret = json!({"metadata": {"name": "s"}, "stringData": {"password": "hunter22"}});
+    assert_eq!(kit.post(secrets, secret).await.0, 201);
+    let nobody = Identity::user("nobody", &[]);
+    let refused = kit.server.handle(nobody, request("DELETE", &format!("{MAPS}/a"), &[], "")).await;
+    assert!(refused.headers().contains_key("audit-id"));
+    assert_eq!(refused.status(), 403);
+    assert_eq!(kit.server.handle_from_outside(&[], request("GET", MAPS, &[], "")).await.status(), 401);
+    let events = lines(kit, dir.path(), 8).await;
+    let text = serde_json::to_string(&events).unwrap();
+    assert!(!text.contains("hunter22") && !text.contains("password"), "Metadata holds no objects");
+    let stages: Vec<&str> = events.iter().map(|event| event["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["RequestReceived", "ResponseComplete"].repeat(4));
+    let made = &events[1];
+    assert_eq!(
+        (&made["auditID"], &made["verb"], &made["userAgent"]),
+        (&json!("mine"), &json!("create"), &json!("me/1"))
+    );
+    assert_eq!(
+        made["objectRef"],
+        json!({"resource": "configmaps", "apiVersion": "v1", "namespace": "default", "name": "a"})
+    );
+    assert_eq!((&made["requestObject"]["data"]["key"], &made["responseStatus"]["code"]), (&json!("1"), &json!(201)));
+    assert_eq!(made["responseObject"]["kind"], "ConfigMap");
+    assert_eq!(made["annotations"]["authorization.k8s.io/decision"], "allow");
+    let denied = &events[5];
+    assert_eq!(denied["annotations"]["authorization.k8s.io/decision"], "forbid");
+    assert_eq!(
+        (&denied["responseStatus"]["code"], &denied["responseStatus"]["reason"]),
+        (&json!(403), &json!("Forbidden"))
+    );
+    assert_eq!(
+        (&events[7]["user"]["username"], &events[7]["responseStatus"]["code"]),
+        (&json!("system:anonymous"), &json!(401))
+    );
+}
+
+#[tokio::test]
+async fn a_watch_is_written_down_when_it_starts_and_when_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let kit = audited(dir.path(), "- level: Metadata\n", 0).await;
+    let watch = kit.watch("/api/v1/nodes?watch=1").await;
+    drop(watch);
+    let events = lines(kit, dir.path(), 3).await;
+    let stages: Vec<&str> = events.iter().map(|event| event["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["RequestReceived", "ResponseStarted", "ResponseComplete"]);
+}
+
+#[tokio::test]
+async fn the_log_is_rotated_and_old_files_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let kit = audited(dir.path(), "- level: Metadata\n", 2000).await;
+    for _ in 0..20 {
+        kit.get("/version").await;
+    }
+    lines(kit, dir.path(), 1).await;
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(names.len() <= 3 && names.contains(&"audit.log".to_owned()), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("audit-2026-11-18T")), "{names:?}");
+}
