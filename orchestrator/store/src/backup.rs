@@ -13,8 +13,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 const NAME: &[u8] = b"coracle store backup 1\n";
 const DIGEST: usize = 32;
-/// Entries asked of the store at once.
-const PAGE: usize = 1000;
+/// Bytes written at once.
+const CHUNK: usize = 64 * 1024;
 
 /// Everything a store held at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,30 +54,26 @@ pub async fn write(
     store: &dyn Store,
     out: &mut (dyn AsyncWrite + Send + Unpin),
 ) -> Result<(Revision, u64), BackupError> {
-    let mut page = store.list("", None, PAGE, None).await.map_err(BackupError::Store)?;
-    let revision = page.revision;
-    let (mut digest, mut count) = (Sha256::new(), 0);
+    // One list: a later page of an old revision could be forgotten by then. Values are shared.
+    let page = store.list("", None, 0, None).await.map_err(BackupError::Store)?;
+    let (mut digest, count) = (Sha256::new(), page.entries.len() as u64);
     let mut bytes = BytesMut::from(NAME);
-    bytes.put_u64_le(revision);
-    loop {
-        for entry in &page.entries {
-            put_entry(&mut bytes, entry);
-            count += 1;
+    bytes.put_u64_le(page.revision);
+    for entry in &page.entries {
+        put_entry(&mut bytes, entry);
+        if bytes.len() >= CHUNK {
+            digest.update(&bytes);
+            out.write_all(&bytes).await.map_err(BackupError::Write)?;
+            bytes.clear();
         }
-        let last = page.entries.last().filter(|_| page.more).map(|entry| entry.key.clone());
-        if last.is_none() {
-            bytes.put_u32_le(0);
-            bytes.put_u64_le(count);
-        }
-        digest.update(&bytes);
-        out.write_all(&bytes).await.map_err(BackupError::Write)?;
-        bytes.clear();
-        let Some(last) = last else { break };
-        page = store.list("", Some(&last), PAGE, Some(revision)).await.map_err(BackupError::Store)?;
     }
+    bytes.put_u32_le(0);
+    bytes.put_u64_le(count);
+    digest.update(&bytes);
+    out.write_all(&bytes).await.map_err(BackupError::Write)?;
     out.write_all(&digest.finalize()).await.map_err(BackupError::Write)?;
     out.flush().await.map_err(BackupError::Write)?;
-    Ok((revision, count))
+    Ok((page.revision, count))
 }
 
 fn put_entry(bytes: &mut BytesMut, entry: &Entry) {

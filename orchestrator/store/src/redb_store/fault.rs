@@ -79,7 +79,7 @@ impl Disk {
                     for (index, sector) in data.chunks(SECTOR).enumerate() {
                         let at = *offset + index * SECTOR;
                         // All, nothing, or some sectors.
-                        let kept = whole == 0 || (whole == 1 && chance() % 2 == 0);
+                        let kept = whole == 0 || (whole == 1 && chance().is_multiple_of(2));
                         if kept && bytes.len() >= at + sector.len() {
                             bytes[at..at + sector.len()].copy_from_slice(sector);
                         }
