@@ -199,6 +199,9 @@ pub struct Kind {
     pub strategy: Strategy,
     /// Set when this version is not the one that objects are stored in.
     pub stored: Option<Stored>,
+    /// The OpenAPI v3 schema to publish, when it is not that of [`Kind::schema_name`]: a custom
+    /// resource's own, whose references stand on their own (it holds no `$ref`).
+    pub openapi: Option<Arc<Value>>,
     /// Compiled on first use; see [`Kind::schema`].
     pub(crate) schema: Arc<OnceLock<Arc<Schema>>>,
 }

@@ -165,6 +165,7 @@ fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static s
         columns: columns(&[NAME, ("Created At", "date", 0, CREATED)]),
         strategy: Strategy::default(),
         stored: None,
+        openapi: None,
         schema: Arc::default(),
     }
 }

@@ -1,5 +1,6 @@
-//! OpenAPI v3: what `kubectl explain` and client-side validation read.
+//! OpenAPI v3 and v2: what `kubectl explain` and client-side validation read.
 
+mod general;
 mod paths;
 mod schemas;
 #[cfg(test)]
@@ -12,13 +13,21 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
+/// The version of Kubernetes whose API is described.
+const VERSION: &str = "v1.36.0";
 /// Raise it when the documents change otherwise than by the types: clients cache by the hash.
-const REVISION: &str = "1";
+const REVISION: &str = "2";
 
-/// Paths of the group versions: `api/v1`, `apis/apps/v1`.
+/// Paths of the documents: `version`, `apis`, `apis/apps`, `api/v1`, `apis/apps/v1`.
 pub fn group_version_paths(catalog: &Catalog) -> Vec<String> {
-    let groups = catalog.groups().into_iter();
-    groups.flat_map(|(group, versions)| versions.into_iter().map(move |version| path_of(&group, &version))).collect()
+    let mut paths: Vec<String> = general::PATHS.iter().map(|path| (*path).to_owned()).collect();
+    for (group, versions) in catalog.groups() {
+        if !group.is_empty() {
+            paths.push(format!("apis/{group}"));
+        }
+        paths.extend(versions.into_iter().map(|version| path_of(&group, &version)));
+    }
+    paths
 }
 
 fn path_of(group: &str, version: &str) -> String {
@@ -33,14 +42,21 @@ fn kinds<'a>(catalog: &'a Catalog, path: &str) -> Vec<&'a Arc<Kind>> {
 /// milliseconds: callers cache it.
 pub fn document(catalog: &Catalog, path: &str) -> Option<Bytes> {
     let kinds = kinds(catalog, path);
-    if kinds.is_empty() {
-        return None;
-    }
+    let (paths, schemas) = match kinds.is_empty() {
+        false => (paths::of(&kinds, path), schemas::of(&kinds)),
+        true => general::of(catalog, path)?,
+    };
     let document = json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "unversioned"},
-        "paths": paths::of(&kinds, path),
-        "components": {"schemas": schemas::of(&kinds)},
+        "info": {"title": "Kubernetes", "version": VERSION},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"BearerToken": {
+                "type": "apiKey", "in": "header", "name": "authorization", "description": "Bearer Token authentication",
+            }},
+        },
+        "security": [{"BearerToken": []}],
     });
     Some(Bytes::from(document.to_string()))
 }
@@ -53,6 +69,9 @@ pub fn hash(catalog: &Catalog, path: &str) -> String {
     for kind in kinds(catalog, path) {
         let Kind { kind: name, plural, singular, scope, verbs, subresources, schema_name, .. } = kind.as_ref();
         hasher.update(format!("{name} {plural} {singular} {scope:?} {verbs:?} {subresources:?} {schema_name}\n"));
+        if let Some(openapi) = &kind.openapi {
+            hasher.update(openapi.to_string());
+        }
     }
     hex::encode_upper(hasher.finalize())
 }

@@ -5,12 +5,14 @@
 //! touch: runtime/ (but base), kinds outside the kinds table, the node otherwise than through
 //! [`NodeDialer`].
 
+mod accept;
 mod admission;
 pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
 mod fairness;
+mod health;
 pub mod identity;
 pub mod limits;
 mod listen;

@@ -75,3 +75,7 @@ pub const AUDIT_LINES_MAX: usize = 10_000;
 pub const AUDIT_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Values that are sealed anew at once after a rotation of encryption keys.
 pub const RENEW_PAGE: usize = 500;
+/// Bytes of an answer from which on it is compressed for clients that take gzip (upstream's 128 KiB).
+pub const COMPRESS_BYTES_MIN: u64 = 128 * 1024;
+/// Series that `/metrics` keeps; a client that asks for made-up resources adds none beyond.
+pub const SERIES_MAX: usize = 2000;

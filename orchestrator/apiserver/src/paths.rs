@@ -1,27 +1,84 @@
 //! Paths that are no resources: discovery, version, OpenAPI.
 
 use crate::body::Response;
-use crate::request::{Shape, negotiate};
+use crate::request::{Media, Shape, negotiate};
 use crate::respond;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
-use orchestrator_apimachinery::{ApiError, Catalog, discovery, openapi};
+use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
+use orchestrator_apimachinery::{ApiError, Catalog, discovery, openapi, yaml};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The Kubernetes version whose API is served.
-const VERSION: (&str, &str, &str) = ("1", "36", "v1.36.0");
+pub(crate) const VERSION: (&str, &str, &str) = ("1", "36", "v1.36.0");
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const AGGREGATED_BETA: &str = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 
-/// Documents about the API itself, made on first use.
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Json,
+    Yaml,
+    Aggregated,
+    AggregatedBeta,
+    /// OpenAPI v2 as protobuf.
+    Protobuf,
+}
+
+impl Form {
+    fn content_type(self) -> &'static str {
+        match self {
+            Form::Json => respond::JSON,
+            Form::Yaml => Media::Yaml.content_type(),
+            Form::Aggregated => AGGREGATED,
+            Form::AggregatedBeta => AGGREGATED_BETA,
+            Form::Protobuf => openapi::v2::MEDIA_TYPE,
+        }
+    }
+
+    /// The form that a client asks for. What is no API object is JSON, whatever is asked.
+    fn of(path: &str, accept: Option<&str>) -> Result<Self, ApiError> {
+        if path == "/openapi/v2" {
+            let first = accept.unwrap_or_default().split(',').map(str::trim).find_map(|range| {
+                let media = range.split(';').next().unwrap_or_default().trim_end();
+                match media {
+                    openapi::v2::ASKED_TYPE | openapi::v2::MEDIA_TYPE => Some(Form::Protobuf),
+                    "" | "application/json" | "application/*" | "*/*" => Some(Form::Json),
+                    _ => None,
+                }
+            });
+            return first.ok_or_else(|| ApiError::not_acceptable(openapi::v2::ASKED_TYPE));
+        }
+        let discovery = path == "/api" || path == "/apis" || path.starts_with("/api/") || path.starts_with("/apis/");
+        if !discovery {
+            return Ok(Form::Json);
+        }
+        let root = matches!(path, "/api" | "/apis");
+        Ok(match negotiate(accept, false)? {
+            (Shape::Discovery, _) if root => Form::Aggregated,
+            (Shape::DiscoveryBeta, _) if root => Form::AggregatedBeta,
+            (_, Media::Yaml) => Form::Yaml,
+            _ => Form::Json,
+        })
+    }
+}
+
+/// A finished document.
+#[derive(Clone)]
+struct Made {
+    body: Bytes,
+    tag: HeaderValue,
+}
+
+/// Documents about the API itself, made on first use. They are of one catalog: when kinds come or
+/// go a new one takes its place.
 pub(crate) struct Paths {
     catalog: Arc<Catalog>,
     advertised: String,
-    /// Finished documents by path and shape, each with its tag.
-    made: Mutex<BTreeMap<(String, bool), (Bytes, String)>>,
+    made: Mutex<BTreeMap<(String, Form), Made>>,
 }
 
 impl Paths {
@@ -29,61 +86,72 @@ impl Paths {
         Paths { catalog, advertised, made: Mutex::default() }
     }
 
-    /// Answers a GET of `path`.
-    pub fn serve(&self, path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    /// Answers a GET of `path`, whose query is `query`.
+    pub async fn serve(&self, path: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Response, ApiError> {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        if path == "/openapi/v2" && !accept.is_some_and(|accept| accept.contains(openapi::v2::ASKED_TYPE)) {
-            return Err(ApiError::not_acceptable(openapi::v2::ASKED_TYPE));
+        let form = Form::of(path, accept)?;
+        let made = self.document(path, form)?.ok_or_else(ApiError::no_such_path)?;
+        let wanted = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("hash=")));
+        let hashed = path.strip_prefix("/openapi/v3/").zip(wanted);
+        if let Some((document, hash)) = hashed
+            && hash != openapi::hash(&self.catalog, document)
+        {
+            let mut response = respond::bytes(301, respond::JSON, Bytes::new());
+            let place = format!("{path}?hash={}", openapi::hash(&self.catalog, document));
+            response.headers_mut().insert(LOCATION, HeaderValue::from_str(&place).map_err(ApiError::internal)?);
+            return Ok(response);
         }
-        let aggregated = matches!(path, "/api" | "/apis") && negotiate(accept)? == Shape::Discovery;
-        let (body, tag) = self.document(path, aggregated).ok_or_else(ApiError::no_such_path)?;
-        let tag = HeaderValue::from_str(&tag).map_err(ApiError::internal)?;
-        let known = headers.get(IF_NONE_MATCH).is_some_and(|value| *value == tag);
-        let content_type = match path {
-            "/openapi/v2" => openapi::v2::MEDIA_TYPE,
-            _ if aggregated => AGGREGATED,
-            _ => respond::JSON,
-        };
+        let known = headers.get_all(IF_NONE_MATCH).iter().any(|value| matches_tag(value, &made.tag));
         let mut response = match known {
-            true => respond::bytes(304, content_type, Bytes::new()),
-            false => respond::bytes(200, content_type, body),
+            true => respond::bytes(304, form.content_type(), Bytes::new()),
+            false => respond::bytes(200, form.content_type(), made.body),
         };
-        response.headers_mut().insert(ETAG, tag);
+        response.headers_mut().insert(ETAG, made.tag);
         response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-        Ok(response)
-    }
-
-    fn document(&self, path: &str, aggregated: bool) -> Option<(Bytes, String)> {
-        let key = (path.to_owned(), aggregated);
-        if let Some(made) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Some(made.clone());
+        if hashed.is_some() {
+            // Its content is named by its hash and never changes.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
         }
-        let body = self.make(path, aggregated)?;
-        let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
-        let made = (body, tag);
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
-        Some(made)
+        Ok(if respond::takes_gzip(headers) { respond::compress(response).await } else { response })
     }
 
-    fn make(&self, path: &str, aggregated: bool) -> Option<Bytes> {
+    fn document(&self, path: &str, form: Form) -> Result<Option<Made>, ApiError> {
+        let key = (path.to_owned(), form);
+        if let Some(made) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(made.clone()));
+        }
+        let Some(body) = self.make(path, form) else { return Ok(None) };
+        let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
+        let made = Made { body, tag: HeaderValue::from_str(&tag).map_err(ApiError::internal)? };
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+        Ok(Some(made))
+    }
+
+    fn make(&self, path: &str, form: Form) -> Option<Bytes> {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let value = match parts.as_slice() {
-            ["api"] if aggregated => discovery::aggregated(&self.catalog, true),
-            ["apis"] if aggregated => discovery::aggregated(&self.catalog, false),
+            [root @ ("api" | "apis")] if matches!(form, Form::Aggregated | Form::AggregatedBeta) => {
+                let mut value = discovery::aggregated(&self.catalog, *root == "api");
+                if form == Form::AggregatedBeta {
+                    value["apiVersion"] = json!("apidiscovery.k8s.io/v2beta1");
+                }
+                value
+            }
             ["api"] => discovery::api_versions(&self.advertised),
             ["apis"] => discovery::group_list(&self.catalog),
             ["apis", group] => discovery::group(&self.catalog, group)?,
             ["api", version] => discovery::resource_list(&self.catalog, "", version)?,
             ["apis", group, version] => discovery::resource_list(&self.catalog, group, version)?,
             ["version"] => version(),
-            ["openapi", "v2"] => return Some(openapi::v2::document(&self.catalog)),
+            ["openapi", "v2"] if form == Form::Protobuf => return Some(openapi::v2::protobuf(&self.catalog)),
+            ["openapi", "v2"] => openapi::v2::document(&self.catalog),
             ["openapi", "v3"] => self.openapi_index(),
             ["openapi", "v3", rest @ ..] => return openapi::document(&self.catalog, &rest.join("/")),
             [""] => self.root(),
             _ => return None,
         };
-        Some(value.to_string().into())
+        Some(if form == Form::Yaml { yaml::to_string(&value).into() } else { value.to_string().into() })
     }
 
     fn openapi_index(&self) -> Value {
@@ -96,16 +164,50 @@ impl Paths {
     }
 
     fn root(&self) -> Value {
-        let mut paths = vec!["/api".to_owned(), "/apis".to_owned()];
+        let mut paths: Vec<String> = [
+            "/.well-known/openid-configuration",
+            "/api",
+            "/apis",
+            "/healthz",
+            "/healthz/etcd",
+            "/healthz/log",
+            "/healthz/ping",
+            "/livez",
+            "/livez/etcd",
+            "/livez/log",
+            "/livez/ping",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/openid/v1/jwks",
+            "/readyz",
+            "/readyz/etcd",
+            "/readyz/informer-sync",
+            "/readyz/log",
+            "/readyz/ping",
+            "/readyz/shutdown",
+            "/version",
+        ]
+        .map(str::to_owned)
+        .into();
         for (group, versions) in self.catalog.groups() {
             let base = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
             paths.extend(versions.iter().map(|version| format!("{base}/{version}")));
+            paths.push(base);
         }
-        paths.extend(
-            ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned),
-        );
+        for path in openapi::group_version_paths(&self.catalog) {
+            paths.push(format!("/openapi/v3/{path}"));
+        }
+        paths.sort();
+        paths.dedup();
         json!({"paths": paths})
     }
+}
+
+/// Whether a value of If-None-Match names the tag.
+fn matches_tag(value: &HeaderValue, tag: &HeaderValue) -> bool {
+    let (Ok(value), Ok(tag)) = (value.to_str(), tag.to_str()) else { return false };
+    value.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
 }
 
 fn version() -> Value {

@@ -1,5 +1,6 @@
 //! What a request asks for: its path, its query, the answers that it accepts.
 
+pub use crate::accept::{Media, Shape, negotiate};
 use crate::auth::Attributes;
 use http::Method;
 use orchestrator_apimachinery::ApiError;
@@ -30,6 +31,11 @@ impl Query {
     /// The first value of a parameter.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter.
+    pub fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The value of a parameter; absent and empty are the same.
@@ -235,47 +241,6 @@ pub fn attributes(method: &Method, path: &str, route: &Route, query: &Query) -> 
     }
 }
 
-/// The shape that an answer is to have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shape {
-    /// The objects themselves.
-    #[default]
-    Plain,
-    /// `meta.k8s.io/v1` Table.
-    Table,
-    /// `meta.k8s.io/v1` PartialObjectMetadata(List).
-    Partial,
-    /// `apidiscovery.k8s.io/v2`.
-    Discovery,
-}
-
-/// The first shape of an Accept header that is served. JSON is always answered: clients that
-/// prefer protobuf take it too.
-pub fn negotiate(accept: Option<&str>) -> Result<Shape, ApiError> {
-    let accept = accept.unwrap_or_default().trim();
-    if accept.is_empty() {
-        return Ok(Shape::Plain);
-    }
-    for range in accept.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let known = ["application/json", "application/*", "*/*", "application/vnd.kubernetes.protobuf"];
-        if !known.contains(&media.as_str()) {
-            continue;
-        }
-        let parameters: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
-        let get = |key: &str| parameters.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
-        match (get("as"), get("v")) {
-            (None, _) => return Ok(Shape::Plain),
-            (Some("Table"), Some("v1")) => return Ok(Shape::Table),
-            (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("v1")) => return Ok(Shape::Partial),
-            (Some("APIGroupDiscoveryList"), Some("v2")) => return Ok(Shape::Discovery),
-            _ => {}
-        }
-    }
-    Err(ApiError::not_acceptable("application/json"))
-}
-
 /// Reads arbitrary bytes as a path, a query and an Accept header; must not panic.
 pub fn fuzz(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -286,7 +251,7 @@ pub fn fuzz(bytes: &[u8]) {
         }
     }
     let _ = Query::parse(query);
-    let _ = negotiate(Some(&text));
+    let _ = negotiate(Some(&text), true);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::body::{Request, Response};
 use crate::identity::Identity;
 use crate::registry::hooks;
 use crate::registry::{Answer, Change, DeleteOptions, ListOptions, Part, WatchOptions, Writing, include_object};
-use crate::request::{Query, Shape, Target, negotiate};
+use crate::request::{Media, Query, Shape, Target, negotiate};
 use crate::server::ApiServer;
 use crate::{respond, reviews, subresources};
 use bytes::{Bytes, BytesMut};
@@ -16,7 +16,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use orchestrator_apimachinery::apply::manager_of_agent;
-use orchestrator_apimachinery::codec::{self, Decoded, Format};
+use orchestrator_apimachinery::codec::{self, Decoded, Format, protobuf};
 use orchestrator_apimachinery::limits::BODY_BYTES_MAX;
 use orchestrator_apimachinery::patch::PatchType;
 use orchestrator_apimachinery::{ApiError, Kind, Scope, Verb, meta, schema, table};
@@ -38,6 +38,7 @@ pub(crate) struct Asked<'a> {
     pub shape: Shape,
     /// The User-Agent header, "" when there is none.
     pub agent: String,
+    pub media: Media,
 }
 
 /// Answers a request for a resource, once it is authorized. Boxed, because the futures of all
@@ -50,7 +51,30 @@ pub(crate) fn serve<'a>(
     query: &'a Query,
     request: Request,
 ) -> BoxFuture<'a, Result<Response, ApiError>> {
-    serve_verb(server, who, what, target, query, request).boxed()
+    async move {
+        let asked_for = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let gzip = respond::takes_gzip(request.headers());
+        match serve_verb(server, who, what, target, query, request).await {
+            Ok(response) if gzip => Ok(respond::compress(response).await),
+            Ok(response) => Ok(response),
+            // A failure is told in the media type that was asked for first.
+            Err(error) => match negotiate(asked_for.as_deref(), true) {
+                Ok((_, media @ (Media::Protobuf | Media::Yaml))) => Ok(respond::error_as(&error, media)),
+                _ => Err(error),
+            },
+        }
+    }
+    .boxed()
+}
+
+/// Whether what is answered has a protobuf form: the kind itself, or the body of its subresource.
+fn has_protobuf(kind: &Kind, target: &Target) -> bool {
+    let body = kind.subresource(&target.subresource).and_then(|sub| sub.body.as_ref());
+    match body {
+        Some((group, version, body)) if group.is_empty() => protobuf::is_known(version, body),
+        Some((group, version, body)) => protobuf::is_known(&format!("{group}/{version}"), body),
+        None => protobuf::is_known(&kind.api_version(), &kind.kind),
+    }
 }
 
 async fn serve_verb(
@@ -68,13 +92,13 @@ async fn serve_verb(
     }
     let kind = catalog.resource(&target.group, &target.version, &target.plural).ok_or_else(ApiError::no_such_path)?;
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    let shape = match (&*target.subresource, negotiate(accept)) {
+    let (shape, media) = match (&*target.subresource, negotiate(accept, has_protobuf(kind, target))) {
         // Streams say themselves what they are.
-        ("log" | "portforward", _) => Shape::Plain,
-        (_, shape) => shape?,
+        ("attach" | "exec" | "log" | "portforward" | "proxy", _) => (Shape::Plain, Media::Json),
+        (_, agreed) => agreed?,
     };
     let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let asked = Asked { server, who, what, target, kind, query, shape, agent };
+    let asked = Asked { server, who, what, target, kind, query, shape, media, agent };
     let placed = target.namespace.is_empty() != (kind.scope == Scope::Namespaced);
     if !placed && (!target.namespace.is_empty() || !target.name.is_empty()) {
         return Err(ApiError::no_such_path());
@@ -192,15 +216,20 @@ impl<'a> Asked<'a> {
 
     /// An object in the shape that was asked for.
     pub fn object(&self, code: u16, object: &Value) -> Result<Response, ApiError> {
-        Ok(match self.shape {
-            Shape::Plain | Shape::Discovery => respond::json(code, object),
-            Shape::Partial => respond::json(code, &table::partial_metadata(object)),
+        match self.shape {
+            Shape::Plain | Shape::Discovery | Shape::DiscoveryBeta => self.respond(code, object),
+            Shape::Partial => self.respond(code, &table::partial_metadata(object)),
             Shape::Table => {
                 let row = table::row(self.kind, object, include_object(self.query)?, self.server.registry.now());
                 let metadata = json!({"resourceVersion": meta::resource_version(object)});
-                respond::json(code, &table::table(self.kind, vec![row], metadata, true))
+                self.respond(code, &table::table(self.kind, vec![row], metadata, true))
             }
-        })
+        }
+    }
+
+    /// Any object as it is, in the media type that was agreed on.
+    pub fn respond(&self, code: u16, object: &Value) -> Result<Response, ApiError> {
+        respond::object(code, self.media, object)
     }
 
     /// A written object, with warnings.
@@ -212,7 +241,7 @@ impl<'a> Asked<'a> {
 
     pub async fn get(&self) -> Result<Response, ApiError> {
         let object = self.server.registry.get(self.kind, &self.target.namespace, &self.target.name).await?;
-        if self.shape == Shape::Plain {
+        if self.shape == Shape::Plain && self.media == Media::Json {
             return Ok(respond::bytes(200, respond::JSON, object.bytes().clone()));
         }
         self.object(200, &serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?)
@@ -238,8 +267,19 @@ impl<'a> Asked<'a> {
         metadata: &Value,
         items: impl Iterator<Item = &'i Bytes> + Clone,
     ) -> Result<Response, ApiError> {
-        if self.shape == Shape::Plain || self.shape == Shape::Discovery {
+        let plain = !matches!(self.shape, Shape::Table | Shape::Partial);
+        if plain && self.media == Media::Protobuf {
+            let mut list = protobuf::List::start(&self.kind.api_version(), &self.kind.kind, metadata)?;
+            for item in items {
+                list.push_json(item)?;
+            }
+            return Ok(respond::bytes(200, self.media.content_type(), list.finish()));
+        }
+        if plain {
             let body = respond::list(&self.kind.api_version(), &self.kind.kind, metadata, items);
+            if self.media == Media::Yaml {
+                return self.respond(200, &serde_json::from_slice(&body).map_err(ApiError::internal)?);
+            }
             return Ok(respond::bytes(200, respond::JSON, body));
         }
         let include = include_object(self.query)?;
@@ -252,24 +292,35 @@ impl<'a> Asked<'a> {
                 _ => table::partial_metadata(&object),
             });
         }
-        Ok(match self.shape {
-            Shape::Table => respond::json(200, &table::table(self.kind, rows, metadata.clone(), true)),
-            _ => respond::json(
-                200,
-                &json!({
-                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-                    "metadata": metadata, "items": rows,
-                }),
-            ),
-        })
+        let shaped = match self.shape {
+            Shape::Table => table::table(self.kind, rows, metadata.clone(), true),
+            _ => json!({
+                "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata, "items": rows,
+            }),
+        };
+        self.respond(200, &shaped)
     }
 
     async fn watch(&self) -> Result<Response, ApiError> {
+        if self.media == Media::Yaml {
+            const STREAMED: &str = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+            return Err(ApiError::not_acceptable(STREAMED));
+        }
         let options = WatchOptions::parse(self.query, self.kind, self.shape)?;
         let registry = &self.server.registry;
         let lines = registry.watch(self.kind, &self.target.namespace, options, &self.server.tasks).await?;
-        let mut response = respond::bytes(200, respond::JSON, Bytes::new());
-        *response.body_mut() = StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync();
+        let counted = self.server.metrics.watch(self.kind);
+        let (content_type, framed): (_, fn(Bytes) -> Bytes) = match self.media {
+            Media::Protobuf => ("application/vnd.kubernetes.protobuf;stream=watch", protobuf_events),
+            _ => (respond::JSON, |lines| lines),
+        };
+        let mut response = respond::bytes(200, content_type, Bytes::new());
+        let frames = lines.map(move |lines| {
+            counted.events(&lines);
+            Ok(Frame::data(framed(lines)))
+        });
+        *response.body_mut() = StreamBody::new(frames).boxed_unsync();
         Ok(response)
     }
 
@@ -344,7 +395,7 @@ impl<'a> Asked<'a> {
         if !self.kind.group.is_empty() {
             details["group"] = json!(self.kind.group);
         }
-        Ok(respond::json(200, &success(Some(details))))
+        self.respond(200, &success(Some(details)))
     }
 
     async fn delete_collection(&self, request: Request) -> Result<Response, ApiError> {
@@ -378,6 +429,19 @@ impl<'a> Asked<'a> {
         let found = self.kind.subresource(subresource);
         found.is_some_and(|sub| sub.verbs.iter().copied().map(Verb::as_str).any(|known| known == verb))
     }
+}
+
+/// Events as JSON lines, framed as protobuf.
+fn protobuf_events(lines: Bytes) -> Bytes {
+    let mut frames = BytesMut::new();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let event = serde_json::from_slice(line).unwrap_or(Value::Null);
+        match protobuf::frame(event["type"].as_str().unwrap_or_default(), &event["object"]) {
+            Ok(frame) => frames.extend_from_slice(&frame),
+            Err(error) => tracing::error!(%error, "an event cannot be written as protobuf and is not sent"),
+        }
+    }
+    frames.freeze()
 }
 
 /// Whether the old revision in the result of a patch only came along.

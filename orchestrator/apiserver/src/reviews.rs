@@ -46,7 +46,7 @@ pub(crate) async fn create(asked: &Asked<'_>, request: Request) -> Result<Respon
         "selfsubjectrulesreviews" => rules(asked, review)?,
         plural => access(asked, review, plural).await?,
     };
-    let mut response = respond::json(201, &answer);
+    let mut response = asked.respond(201, &answer)?;
     respond::warn(response.headers_mut(), &writing.warnings);
     Ok(response)
 }

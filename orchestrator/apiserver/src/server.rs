@@ -6,7 +6,7 @@ use crate::auth::{self, Attributes, Authentication, Authenticator, Authorizer, R
 use crate::body::{Request, Response};
 use crate::fairness::{self, Fairness};
 use crate::identity::Identity;
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::node::NodeDialer;
 use crate::outbound::Caller;
 use crate::paths::Paths;
@@ -14,7 +14,7 @@ use crate::pki::{Pki, PkiError};
 use crate::registry::{Caches, Registry};
 use crate::request::{Query, Route, attributes};
 use crate::vault::{Keys, Vault};
-use crate::{limits, resources, respond};
+use crate::{health, limits, resources, respond};
 use futures::FutureExt;
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
@@ -26,11 +26,12 @@ use runtime_base::{Clock, Rng, Tasks};
 use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
 /// Names a request in the audit log.
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
-const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// What a server is told from outside.
 #[derive(Debug)]
@@ -78,6 +79,10 @@ pub struct ApiServer {
     pub(crate) metrics: Metrics,
     audit: Option<Arc<Audit>>,
     fairness: Arc<Fairness>,
+    /// Seconds since 1970.
+    started: u64,
+    /// Requests that read, and requests that change something, without watches and streams.
+    in_flight: [AtomicUsize; 2],
 }
 
 impl ApiServer {
@@ -100,6 +105,7 @@ impl ApiServer {
         let authenticator = Authenticator::new(pki, tokens.clone(), caches.clone(), config.clock.clone())?;
         let rbac = Arc::new(Rbac::new(caches.clone()));
         let audit = config.audit.map(|audit| Audit::start(audit, config.clock.clone())).transpose()?;
+        let started = config.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let registry = Registry {
             store,
             caches: caches.clone(),
@@ -122,6 +128,8 @@ impl ApiServer {
             metrics: Metrics::default(),
             audit,
             fairness: Fairness::new(caches.clone()),
+            started,
+            in_flight: Default::default(),
         }))
     }
 
@@ -206,6 +214,7 @@ impl ApiServer {
     /// Answers a request that `original` sends as `who`.
     async fn handle_as(self: &Arc<Self>, original: &Identity, who: &Identity, mut request: Request) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let began = self.registry.clock.monotonic();
         let span = debug_span!("request", %method, path, user = who.name);
         let id = self.audit_id(&request);
         let parsed = parse(&request);
@@ -232,7 +241,8 @@ impl ApiServer {
                 self.finish(&id, None, respond::error(&ApiError::internal("the request handler failed")))
             }
         };
-        self.metrics.count(&what, response.status().as_u16());
+        let took = self.registry.clock.monotonic().duration_since(began);
+        self.metrics.count(&what, response.status().as_u16(), took);
         debug!(%method, path, user = who.name, code = response.status().as_u16(), "answered");
         response
     }
@@ -271,6 +281,7 @@ impl ApiServer {
             return serving.await;
         }
         let turn = self.fairness.turn(who, what).await;
+        let _counted = InFlight::new(&self.in_flight[usize::from(!matches!(&*what.verb, "get" | "list"))]);
         let mut result = match &turn.seat {
             None => Err(ApiError::too_many_requests("too many requests, please try again later.", 1)),
             Some(_) if what.verb == "watch" => serving.await,
@@ -289,29 +300,58 @@ impl ApiServer {
         }
         let uri = request.uri().clone();
         match uri.path() {
-            "/metrics" => {
-                let text = self.metrics.text(self.registry.store.revision(), self.registry.caches.progress());
-                Ok(respond::bytes(200, "text/plain; version=0.0.4", text))
-            }
+            "/metrics" => Ok(respond::bytes(200, "text/plain; version=0.0.4; charset=utf-8", self.metrics())),
             "/.well-known/openid-configuration" => Ok(respond::json(200, &self.tokens.openid_configuration())),
             "/openid/v1/jwks" => Ok(respond::bytes(200, "application/jwk-set+json", self.tokens.jwks().to_string())),
-            path @ ("/healthz" | "/livez" | "/readyz") => Ok(self.health(path, uri.query()).await),
-            "/healthz/ping" | "/livez/ping" | "/readyz/ping" => Ok(respond::bytes(200, PLAIN_TEXT, "ok")),
-            _ => self.paths.serve(uri.path(), request.headers()),
+            path => match health::endpoint(path) {
+                Some((endpoint, check)) => self.health(endpoint, check, uri.query().unwrap_or_default()).await,
+                None => self.paths.serve(path, uri.query(), request.headers()).await,
+            },
         }
     }
 
-    async fn health(&self, path: &str, query: Option<&str>) -> Response {
+    async fn health(&self, endpoint: &str, check: &str, query: &str) -> Result<Response, ApiError> {
+        use health::Check;
         let fresh = self.registry.caches.fresh().await.is_ok();
-        let well = path == "/livez" || fresh;
-        let verbose = query.is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
-        let name = path.trim_start_matches('/');
-        let text = match (well, verbose) {
-            (true, false) => "ok".to_owned(),
-            (true, true) => format!("[+]ping ok\n[+]store ok\n[+]watch-cache ok\n{name} check passed\n"),
-            (false, _) => format!("[+]ping ok\n[-]watch-cache failed: behind the store\n{name} check failed\n"),
-        };
-        respond::bytes(if well { 200 } else { 500 }, PLAIN_TEXT, text)
+        let mut checks = vec![Check::new("ping", true, ""), Check::new("log", true, "")];
+        if endpoint != "livez" || check == "etcd" {
+            checks.push(Check::new("etcd", fresh, "the watch caches are behind the store"));
+        }
+        if endpoint == "readyz" {
+            checks.push(Check::new("informer-sync", fresh, "the watch caches are behind the store"));
+            checks.push(Check::new("shutdown", !self.tasks.is_stopping(), "the server is shutting down"));
+        }
+        health::answer(endpoint, check, &Query::parse(query)?, &checks).ok_or_else(ApiError::no_such_path)
+    }
+
+    fn metrics(&self) -> String {
+        let caches = &self.registry.caches;
+        let objects = caches.catalog().all().iter().filter(|kind| kind.stored.is_none()).filter_map(|kind| {
+            let count = caches.of(kind).ok()?.snapshot().0.len();
+            Some((kind.group.to_string(), kind.plural.to_string(), count))
+        });
+        self.metrics.text(&Gauges {
+            in_flight: self.in_flight.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            objects: objects.collect(),
+            revisions: [self.registry.store.revision(), caches.progress()],
+            started: self.started,
+        })
+    }
+}
+
+/// A request while it is counted.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        InFlight(count)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

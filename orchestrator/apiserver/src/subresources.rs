@@ -4,7 +4,6 @@ use crate::auth::{self, Attributes};
 use crate::body::{Request, Response};
 use crate::registry::{self, Change, DeleteOptions, Part};
 use crate::resources::{Asked, is_apply, read_object, read_patch_of, success};
-use crate::respond;
 use crate::stream::{self, StreamContext};
 use orchestrator_apimachinery::{ApiError, meta, schema};
 use serde_json::Value;
@@ -22,7 +21,7 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         (_, "status", "get") => asked.get().await,
         (_, "status", "update") => asked.update(request, Part::Status).await,
         (_, "status", "patch") => asked.patch(request, Part::Status).await,
-        (_, "scale", "get") => Ok(respond::json(200, &registry::scale::of(&current(asked).await?))),
+        (_, "scale", "get") => asked.respond(200, &registry::scale::of(&current(asked).await?)),
         (_, "scale", _) => scale(asked, request).await,
         ("namespaces", "finalize", _) => finalize(asked, request).await,
         ("pods", "binding", _) => bind(asked, request).await,
@@ -72,7 +71,7 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
         let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
         asked.server.registry.change(&mut writing, change).await?
     };
-    Ok(respond::json(200, &registry::scale::of(&answer.object)))
+    asked.respond(200, &registry::scale::of(&answer.object))
 }
 
 async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
@@ -97,7 +96,7 @@ async fn bind(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError>
     let now = asked.server.registry.now();
     let mut make = |old: &Value| registry::pod::bind(old, &binding, now);
     asked.change(Part::Raw, Vec::new(), &mut make).await?;
-    Ok(respond::json(201, &success(None)))
+    asked.respond(201, &success(None))
 }
 
 async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
@@ -110,7 +109,7 @@ async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let mut writing = asked.writing()?;
     writing.dry_run |= options.dry_run;
     asked.server.registry.delete(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
-    Ok(respond::json(201, &success(None)))
+    asked.respond(201, &success(None))
 }
 
 async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
@@ -118,7 +117,7 @@ async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let account = current(asked).await?;
     let caches = &asked.server.registry.caches;
     auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches)?;
-    Ok(respond::json(201, &asked.server.tokens.token_request(&**caches, &account, &body)?))
+    asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)
 }
 
 async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {

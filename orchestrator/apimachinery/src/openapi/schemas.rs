@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const PATCH: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
 const STATUS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
 const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
@@ -34,11 +35,31 @@ pub(super) fn body_schema(group: &str, version: &str, kind: &str) -> Option<&'st
     }
 }
 
+/// The name under which a kind's schema is published: that of its type, or of a custom resource
+/// its group turned round, `com.example.v1.Thing`.
+pub(super) fn schema_name(kind: &Kind) -> String {
+    if kind.openapi.is_none() {
+        return kind.schema_name.to_string();
+    }
+    let mut parts: Vec<&str> = kind.group.split('.').rev().collect();
+    parts.extend([&*kind.version, &*kind.kind]);
+    parts.join(".")
+}
+
+/// The name of the schema of a kind's lists.
+pub(super) fn list_name(kind: &Kind) -> String {
+    format!("{}List", schema_name(kind))
+}
+
 /// `components.schemas`
 pub(super) fn of(kinds: &[&Arc<Kind>]) -> Value {
     let mut components = Components { schemas: scalars(), identities: BTreeMap::new(), pending: Vec::new() };
     for kind in kinds {
-        components.name(&kind.schema_name, identity(&kind.group, &kind.version, &kind.kind));
+        let who = identity(&kind.group, &kind.version, &kind.kind);
+        match &kind.openapi {
+            Some(own) => components.own(kind, own, who),
+            None => components.name(&kind.schema_name, who),
+        }
         for (group, version, body) in kind.subresources.iter().filter_map(|sub| sub.body.as_ref()) {
             if let Some(schema) = body_schema(group, version, body) {
                 components.name(schema, identity(group, version, body));
@@ -96,18 +117,36 @@ impl Components {
         self.pending.push(schema.to_owned());
     }
 
-    fn list(&mut self, kind: &Kind) {
-        let name = format!("{}List", kind.schema_name);
-        let list_kind = format!("{}List", kind.kind);
-        let mut properties = json!({
-            "items": {"type": "array", "description": format!("The {}.", kind.plural), "items": reference(&kind.schema_name)},
-            "metadata": {"allOf": [reference(LIST_META)], "description": "The list's resourceVersion and how to go on reading it."},
-        });
+    /// A custom resource's own schema, with the fields that all objects have.
+    fn own(&mut self, kind: &Kind, own: &Value, who: Value) {
+        let mut schema = own.clone();
+        if schema["type"].is_null() {
+            schema["type"] = json!("object");
+        }
+        self.type_fields(&mut schema["properties"]);
+        let what = "Standard object's metadata: name, namespace, labels, annotations, owners.";
+        schema["properties"]["metadata"] = json!({"allOf": [reference(OBJECT_META)], "description": what});
+        schema["x-kubernetes-group-version-kind"] = json!([who]);
+        self.schemas.insert(schema_name(kind), schema);
+        self.pending.push(OBJECT_META.into());
+    }
+
+    fn type_fields(&self, properties: &mut Value) {
         for field in builtin_type(STATUS).map_or(&[][..], |status| &status.fields) {
             if field.name == "apiVersion" || field.name == "kind" {
                 properties[field.name.as_ref()] = json!({"description": field.description, "type": "string"});
             }
         }
+    }
+
+    fn list(&mut self, kind: &Kind) {
+        let name = list_name(kind);
+        let list_kind = format!("{}List", kind.kind);
+        let mut properties = json!({
+            "items": {"type": "array", "description": format!("The {}.", kind.plural), "items": reference(&schema_name(kind))},
+            "metadata": {"allOf": [reference(LIST_META)], "description": "The list's resourceVersion and how to go on reading it."},
+        });
+        self.type_fields(&mut properties);
         let schema = json!({
             "description": format!("{list_kind} is a list of {}.", kind.plural), "type": "object", "required": ["items"],
             "properties": properties,
@@ -152,11 +191,25 @@ impl Components {
 
     fn property(&mut self, field: &Field) -> Value {
         let mut schema = self.node(&field.node);
+        // What Go writes for a field that is no pointer.
+        let default = match &field.node {
+            Node::Text if field.required => Some(json!("")),
+            Node::Integer32 | Node::Integer64 if field.required => Some(json!(0)),
+            Node::Boolean if field.required => Some(json!(false)),
+            Node::Object(_) if field.required || field.name == "metadata" => Some(json!({})),
+            _ => None,
+        };
         if !field.description.is_empty() {
             if schema.get("$ref").is_some() {
                 schema = json!({"allOf": [schema]});
             }
             schema["description"] = json!(field.description);
+        }
+        if let Some(default) = default {
+            if schema.get("$ref").is_some() {
+                schema = json!({"allOf": [schema]});
+            }
+            schema["default"] = default;
         }
         let Field { patch, .. } = field;
         let words = [(patch.merge, "merge"), (patch.replace, "replace"), (patch.retain_keys, "retainKeys")];
@@ -183,6 +236,16 @@ impl Components {
         schema
     }
 
+    /// What a list or a map holds.
+    fn element(&mut self, node: &Node) -> Value {
+        let schema = self.node(node);
+        match node {
+            Node::Text => json!({"type": "string", "default": ""}),
+            Node::Object(_) => json!({"allOf": [schema], "default": {}}),
+            _ => schema,
+        }
+    }
+
     fn node(&mut self, node: &Node) -> Value {
         match node {
             Node::Any => json!({"type": "object"}),
@@ -196,8 +259,8 @@ impl Components {
             Node::Boolean => json!({"type": "boolean"}),
             Node::IntOrString => reference(INT_OR_STRING),
             Node::Quantity => reference(QUANTITY),
-            Node::List(items) => json!({"type": "array", "items": self.node(items)}),
-            Node::Map(values) => json!({"type": "object", "additionalProperties": self.node(values)}),
+            Node::List(items) => json!({"type": "array", "items": self.element(items)}),
+            Node::Map(values) => json!({"type": "object", "additionalProperties": self.element(values)}),
             Node::Object(shape) => {
                 self.pending.push(shape.name.clone().into_owned());
                 reference(&shape.name)

@@ -64,22 +64,6 @@ fn verbs_follow_from_method_and_path() {
 }
 
 #[test]
-fn accept_headers_choose_the_shape() {
-    let check = |accept: &str, expected: Result<Shape, u16>| {
-        assert_eq!(negotiate(Some(accept)).map_err(|error| error.code), expected, "{accept}");
-    };
-    check("application/json", Ok(Shape::Plain));
-    check("", Ok(Shape::Plain));
-    check("application/vnd.kubernetes.protobuf,application/json", Ok(Shape::Plain));
-    check("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Ok(Shape::Table));
-    check("application/json;as=Table;v=v2;g=meta.k8s.io,application/json", Ok(Shape::Plain));
-    check("application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Ok(Shape::Partial));
-    check("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", Ok(Shape::Discovery));
-    check("text/html, */*;q=0.1", Ok(Shape::Plain));
-    check("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", Err(406));
-}
-
-#[test]
 fn hostile_bytes_are_refused_or_read() {
     for text in ["/api/v1/%", "/apis/a/b/c?%=%", "?&&=&", "\u{0}", "/api/v1/%e0%80%af", ";;;,as=Table"] {
         fuzz(text.as_bytes());

@@ -245,11 +245,49 @@ async fn discovery_documents_are_served_with_tags() {
     let (_, index) = kit.get("/openapi/v3").await;
     let url = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().unwrap();
     assert_eq!(kit.get(url).await.1["openapi"], "3.0.0");
-    check(&kit.get("/openapi/v2").await, 406, "");
+    assert_eq!(kit.get("/openapi/v2").await.1["swagger"], "2.0");
+    assert_eq!(kit.send("GET", "/openapi/v2", &[("accept", "text/html")], Value::Null).await.0, 406);
+    assert_eq!(kit.get("/openapi/v3/apis/apps/v1?hash=OLD").await.0, 301);
     assert_eq!(kit.get("/readyz").await, (200, json!("ok")));
     assert!(kit.get("/livez?verbose").await.1.as_str().unwrap().contains("livez check passed"));
     assert!(kit.get("/metrics").await.1.as_str().unwrap().contains("apiserver_request_total{verb=\"GET\""));
     assert_eq!(kit.get("/openid/v1/jwks").await.1["keys"][0]["alg"], "ES256");
+}
+
+#[tokio::test]
+async fn answers_come_in_the_media_type_that_is_asked_for_first() {
+    use orchestrator_apimachinery::codec::{Format, decode};
+    use orchestrator_apimachinery::schema::of_kind;
+    let kit = kit().await;
+    kit.post(MAPS, config_map("a", "1")).await;
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        let response = kit.server.handle(admin(), request("GET", path, headers, "")).await;
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (content_type, response.into_body().collect().await.unwrap().to_bytes())
+    };
+    let protobuf = [("accept", "application/vnd.kubernetes.protobuf,application/json")];
+    let path = format!("{MAPS}/a");
+    let (content_type, body) = ask(&path, &protobuf).await;
+    assert_eq!(content_type, "application/vnd.kubernetes.protobuf");
+    assert_eq!(decode(Format::Protobuf, &body, &of_kind).unwrap().value, kit.get(&path).await.1);
+    let (content_type, body) = ask(&format!("{MAPS}/none"), &protobuf).await;
+    assert_eq!(content_type, "application/vnd.kubernetes.protobuf");
+    assert_eq!(decode(Format::Protobuf, &body, &of_kind).unwrap().value["reason"], "NotFound");
+    let (_, body) = ask(MAPS, &protobuf).await;
+    assert!(body.starts_with(b"k8s\0") && body.windows(13).any(|part| part == b"ConfigMapList"));
+    let (content_type, body) = ask(&path, &[("accept", "application/yaml")]).await;
+    assert!(content_type == "application/yaml" && body.starts_with(b"apiVersion: v1"));
+    let response = kit.server.handle(admin(), request("GET", &format!("{MAPS}?watch=1"), &protobuf, "")).await;
+    assert_eq!(response.headers()["content-type"], "application/vnd.kubernetes.protobuf;stream=watch");
+    let frame = response.into_body().frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize, frame.len() - 4);
+
+    let gzip = [("accept-encoding", "gzip")];
+    let response = kit.server.handle(admin(), request("GET", "/openapi/v3/api/v1", &gzip, "")).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert!(
+        !kit.server.handle(admin(), request("GET", MAPS, &gzip, "")).await.headers().contains_key("content-encoding")
+    );
 }
 
 #[tokio::test]
