@@ -14,6 +14,7 @@ mod rewrite;
 mod tests;
 
 pub use authorizer::{Check, Checker};
+pub(crate) use convert::to_cel;
 
 use crate::limits::{CEL_DEPTH_MAX, CEL_EXPRESSION_BYTES_MAX, CEL_SHALLOW_DEPTH_MAX, CEL_STACK_BYTES, CEL_STEPS_MAX};
 use kube_cel::KubeCelExt;
@@ -99,6 +100,16 @@ impl Scope {
     /// Declares a variable.
     pub fn set(&mut self, name: &str, value: &Value) {
         self.context.add_variable_from_value(name, convert::to_cel(value));
+    }
+
+    /// Declares a variable that is a value of CEL already.
+    pub(crate) fn set_value(&mut self, name: &str, value: CelValue) {
+        self.context.add_variable_from_value(name, value);
+    }
+
+    /// The value of an expression, as CEL has it.
+    pub(crate) fn value(&self, expression: &Expression) -> Result<CelValue, CelError> {
+        self.resolve(expression)
     }
 
     /// Declares `authorizer` (and `authorizer.requestResource` as `request`), which asks `checker`.

@@ -139,6 +139,10 @@ impl Errors {
     pub fn too_long(&mut self, path: &Path, max: usize) {
         self.push(Reason::TooLong, path, format!("Too long: may not be more than {max} bytes"));
     }
+    /// `Too many: FOUND: must have at most MAX items`.
+    pub fn too_many(&mut self, path: &Path, found: usize, max: usize) {
+        self.push(Reason::TooMany, path, format!("Too many: {found}: must have at most {max} items"));
+    }
     /// `expected WHAT, got VALUE`: a value of the wrong JSON type or format.
     pub fn type_invalid(&mut self, path: &Path, message: String) {
         self.push(Reason::TypeInvalid, path, message);

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::crd::Custom;
 use crate::field::Errors;
 use crate::schema::Schema;
 use serde_json::Value;
@@ -199,8 +200,9 @@ pub struct Kind {
     pub strategy: Strategy,
     /// Set when this version is not the one that objects are stored in.
     pub stored: Option<Stored>,
-    /// The OpenAPI v3 schema to publish, when it is not that of [`Kind::schema_name`]: a custom
-    /// resource's own, whose references stand on their own (it holds no `$ref`).
+    /// Set for custom resources, whose rules take the place of [`Kind::strategy`].
+    pub custom: Option<Arc<Custom>>,
+    /// The component of OpenAPI that stands for a custom resource.
     pub openapi: Option<Arc<Value>>,
     /// Compiled on first use; see [`Kind::schema`].
     pub(crate) schema: Arc<OnceLock<Arc<Schema>>>,
@@ -268,6 +270,8 @@ impl std::fmt::Debug for Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     kinds: Vec<Arc<Kind>>,
+    /// Kinds that are stored but not served.
+    hidden: Vec<Arc<Kind>>,
     by_resource: BTreeMap<(String, String, String), usize>,
     by_kind: BTreeMap<(String, String, String), usize>,
 }
@@ -284,7 +288,15 @@ impl Catalog {
 
     /// Adds a kind, or replaces the one of the same group, version and resource.
     pub fn insert(&mut self, kind: Kind) {
-        let kind = Arc::new(kind);
+        self.insert_shared(Arc::new(kind));
+    }
+
+    /// The same for a kind that is shared. One without verbs is stored, but not served.
+    pub fn insert_shared(&mut self, kind: Arc<Kind>) {
+        if kind.verbs.is_empty() {
+            self.hidden.push(kind);
+            return;
+        }
         let resource = (kind.group.to_string(), kind.version.to_string(), kind.plural.to_string());
         let by_kind = (kind.group.to_string(), kind.version.to_string(), kind.kind.to_string());
         let index = *self.by_resource.entry(resource).or_insert(self.kinds.len());
@@ -316,6 +328,12 @@ impl Catalog {
     /// All kinds, in the order of the table.
     pub fn all(&self) -> &[Arc<Kind>] {
         &self.kinds
+    }
+
+    /// One kind for each resource that is stored: that of the stored version.
+    pub fn stored(&self) -> impl Iterator<Item = &Arc<Kind>> {
+        let shown = self.kinds.iter().filter(|kind| kind.stored.is_none() && kind.verbs.contains(&Verb::List));
+        shown.chain(self.hidden.iter().filter(|kind| kind.stored.is_none()))
     }
 
     /// Served groups with their versions, in the order of the table; the core group is "".

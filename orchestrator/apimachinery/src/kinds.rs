@@ -23,6 +23,7 @@ pub mod cron_job;
 pub mod csi_driver;
 pub mod csi_node;
 pub mod csi_storage_capacity;
+pub mod custom_resource_definition;
 pub mod daemon_set;
 pub mod deployment;
 pub mod device_class;
@@ -114,6 +115,7 @@ pub fn builtin() -> Vec<Kind> {
         resource_claim_template::kind(),
         resource_slice::kind(),
         api_service::kind(),
+        custom_resource_definition::kind(),
     ];
     kinds.extend(webhook_configuration::kinds());
     kinds.extend(validating_admission_policy::kinds());
@@ -165,6 +167,7 @@ fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static s
         columns: columns(&[NAME, ("Created At", "date", 0, CREATED)]),
         strategy: Strategy::default(),
         stored: None,
+        custom: None,
         openapi: None,
         schema: Arc::default(),
     }

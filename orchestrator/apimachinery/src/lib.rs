@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod cel;
 pub mod codec;
+pub mod crd;
 pub mod discovery;
 pub mod field;
 pub mod kind;

@@ -41,3 +41,5 @@ pub const CEL_STACK_BYTES: usize = 256 * 1024 * 1024;
 pub const UPDATE_MANAGERS_MAX: usize = 10;
 /// Bytes of the name of a field manager (upstream's 128).
 pub const FIELD_MANAGER_BYTES_MAX: usize = 128;
+/// Selectable fields of a custom resource (upstream's 8); the caches hold each for every object.
+pub const SELECTABLE_FIELDS_MAX: usize = 8;

@@ -85,8 +85,13 @@ impl Schema {
     /// Removes unknown fields and returns a text for each: `unknown field "spec.foo"`; at most
     /// [`FIELD_REPORTS_MAX`](crate::limits::FIELD_REPORTS_MAX) texts.
     pub fn prune(&self, value: &mut Value) -> Vec<String> {
+        self.prune_at(value, &Place::Root)
+    }
+
+    /// The same for a value that stands somewhere in an object.
+    pub(crate) fn prune_at(&self, value: &mut Value, place: &Place<'_>) -> Vec<String> {
         let mut unknown = Vec::new();
-        prune::node(&self.root, value, &Place::Root, &mut unknown);
+        prune::node(&self.root, value, place, &mut unknown);
         unknown
     }
 
@@ -96,6 +101,11 @@ impl Schema {
     /// As in upstream's decoding an absent field is no fault: that required fields are there is
     /// for the kind's validation to say.
     pub fn check(&self, value: &mut Value, errors: &mut Errors) {
-        check::node(&self.root, value, &Place::Root, errors);
+        self.check_at(value, &Place::Root, errors);
+    }
+
+    /// The same for a value that stands somewhere in an object.
+    pub(crate) fn check_at(&self, value: &mut Value, place: &Place<'_>, errors: &mut Errors) {
+        check::node(&self.root, value, place, errors);
     }
 }

@@ -33,7 +33,7 @@ pub fn columns(kind: &Kind) -> Value {
 
 /// One row: `{"cells": […], "object": …}`; `now` is seconds since 1970.
 pub fn row(kind: &Kind, object: &Value, include: IncludeObject, now: i64) -> Value {
-    let cells = (kind.strategy.cells)(object, now);
+    let cells = kind.cells(object, now);
     match include {
         IncludeObject::Metadata => json!({"cells": cells, "object": partial_metadata(object)}),
         IncludeObject::Object => json!({"cells": cells, "object": object}),

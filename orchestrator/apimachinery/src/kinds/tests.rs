@@ -353,6 +353,7 @@ fn the_table_lists_what_kubectl_api_resources_shows() {
         resourceclaimtemplates resource.k8s.io/v1 [] ns "ResourceClaimTemplate" verbs 8 
         resourceslices resource.k8s.io/v1 [] cluster "ResourceSlice" verbs 8 
         apiservices apiregistration.k8s.io/v1 [] cluster "APIService" verbs 8 status
+        customresourcedefinitions apiextensions.k8s.io/v1 [crd,crds] cluster "CustomResourceDefinition" verbs 8 status
         mutatingwebhookconfigurations admissionregistration.k8s.io/v1 [] cluster "MutatingWebhookConfiguration" verbs 8 
         validatingwebhookconfigurations admissionregistration.k8s.io/v1 [] cluster "ValidatingWebhookConfiguration" verbs 8 
         validatingadmissionpolicies admissionregistration.k8s.io/v1 [] cluster "ValidatingAdmissionPolicy" verbs 8 status
@@ -437,6 +438,7 @@ fn the_columns_are_those_that_kubectl_get_shows() {
         resourceclaimtemplates resource.k8s.io/v1: Name, Age
         resourceslices resource.k8s.io/v1: Name, Node, Driver, Pool, Age
         apiservices apiregistration.k8s.io/v1: Name, Service, Available, Age
+        customresourcedefinitions apiextensions.k8s.io/v1: Name, Created At
         mutatingwebhookconfigurations admissionregistration.k8s.io/v1: Name, Webhooks, Age
         validatingwebhookconfigurations admissionregistration.k8s.io/v1: Name, Webhooks, Age
         validatingadmissionpolicies admissionregistration.k8s.io/v1: Name, Validations, ParamKind, Age

@@ -11,7 +11,6 @@ type Text = Cow<'static, str>;
 pub(crate) enum Shared<T: 'static> {
     Static(&'static T),
     /// Of a custom resource.
-    #[allow(dead_code, reason = "custom resources bring their own types")]
     Owned(Arc<T>),
 }
 
@@ -101,7 +100,6 @@ pub(crate) struct Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListType {
     Unset,
-    #[allow(dead_code, reason = "written out in facts where upstream does")]
     Atomic,
     Set,
     /// By these keys.
