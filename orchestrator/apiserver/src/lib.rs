@@ -11,6 +11,7 @@ pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
+mod crd;
 mod fairness;
 mod health;
 pub mod identity;

@@ -61,6 +61,12 @@ pub const GENERATE_NAME_BASE_MAX: usize = 58;
 pub const SERVICE_ACCOUNT_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long an open connection may take to end when the server stops.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a conversion webhook may take (upstream's 30 s).
+pub const CONVERSION_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a write of a CustomResourceDefinition waits until its objects are served.
+pub const DEFINITION_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long after a look the objects of a deleted definition are looked at again.
+pub const DEFINITION_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Bytes of a webhook's or extension server's answer; stops one that never ends.
 pub const CALL_ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Characters of a failed call's answer that the client is told.

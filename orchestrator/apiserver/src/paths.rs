@@ -1,6 +1,7 @@
 //! Paths that are no resources: discovery, version, OpenAPI.
 
 use crate::body::Response;
+use crate::registry::Caches;
 use crate::request::{Media, Shape, negotiate};
 use crate::respond;
 use bytes::Bytes;
@@ -73,17 +74,23 @@ struct Made {
     tag: HeaderValue,
 }
 
-/// Documents about the API itself, made on first use. They are of one catalog: when kinds come or
-/// go a new one takes its place.
+/// Finished documents by path and form; all are of one catalog.
+#[derive(Default)]
+struct Documents {
+    of: Arc<Catalog>,
+    made: BTreeMap<(String, Form), Made>,
+}
+
+/// Documents about the API itself, made on first use and forgotten when kinds come or go.
 pub(crate) struct Paths {
-    catalog: Arc<Catalog>,
+    caches: Arc<Caches>,
     advertised: String,
-    made: Mutex<BTreeMap<(String, Form), Made>>,
+    documents: Mutex<Documents>,
 }
 
 impl Paths {
-    pub fn new(catalog: Arc<Catalog>, advertised: String) -> Self {
-        Paths { catalog, advertised, made: Mutex::default() }
+    pub fn new(caches: Arc<Caches>, advertised: String) -> Self {
+        Paths { caches, advertised, documents: Mutex::default() }
     }
 
     /// Answers a GET of `path`, whose query is `query`.
@@ -91,14 +98,15 @@ impl Paths {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
         let form = Form::of(path, accept)?;
-        let made = self.document(path, form)?.ok_or_else(ApiError::no_such_path)?;
+        let catalog = self.caches.catalog();
+        let made = self.document(&catalog, path, form)?.ok_or_else(ApiError::no_such_path)?;
         let wanted = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("hash=")));
         let hashed = path.strip_prefix("/openapi/v3/").zip(wanted);
         if let Some((document, hash)) = hashed
-            && hash != openapi::hash(&self.catalog, document)
+            && hash != openapi::hash(&catalog, document)
         {
             let mut response = respond::bytes(301, respond::JSON, Bytes::new());
-            let place = format!("{path}?hash={}", openapi::hash(&self.catalog, document));
+            let place = format!("{path}?hash={}", openapi::hash(&catalog, document));
             response.headers_mut().insert(LOCATION, HeaderValue::from_str(&place).map_err(ApiError::internal)?);
             return Ok(response);
         }
@@ -116,54 +124,64 @@ impl Paths {
         Ok(if respond::takes_gzip(headers) { respond::compress(response).await } else { response })
     }
 
-    fn document(&self, path: &str, form: Form) -> Result<Option<Made>, ApiError> {
+    fn document(&self, catalog: &Arc<Catalog>, path: &str, form: Form) -> Result<Option<Made>, ApiError> {
         let key = (path.to_owned(), form);
-        if let Some(made) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(made.clone()));
+        let lock = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut documents = lock();
+            if !Arc::ptr_eq(&documents.of, catalog) {
+                *documents = Documents { of: catalog.clone(), made: BTreeMap::new() };
+            }
+            if let Some(made) = documents.made.get(&key) {
+                return Ok(Some(made.clone()));
+            }
         }
-        let Some(body) = self.make(path, form) else { return Ok(None) };
+        let Some(body) = self.make(catalog, path, form) else { return Ok(None) };
         let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
         let made = Made { body, tag: HeaderValue::from_str(&tag).map_err(ApiError::internal)? };
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+        let mut documents = lock();
+        if Arc::ptr_eq(&documents.of, catalog) {
+            documents.made.insert(key, made.clone());
+        }
         Ok(Some(made))
     }
 
-    fn make(&self, path: &str, form: Form) -> Option<Bytes> {
+    fn make(&self, catalog: &Catalog, path: &str, form: Form) -> Option<Bytes> {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let value = match parts.as_slice() {
             [root @ ("api" | "apis")] if matches!(form, Form::Aggregated | Form::AggregatedBeta) => {
-                let mut value = discovery::aggregated(&self.catalog, *root == "api");
+                let mut value = discovery::aggregated(catalog, *root == "api");
                 if form == Form::AggregatedBeta {
                     value["apiVersion"] = json!("apidiscovery.k8s.io/v2beta1");
                 }
                 value
             }
             ["api"] => discovery::api_versions(&self.advertised),
-            ["apis"] => discovery::group_list(&self.catalog),
-            ["apis", group] => discovery::group(&self.catalog, group)?,
-            ["api", version] => discovery::resource_list(&self.catalog, "", version)?,
-            ["apis", group, version] => discovery::resource_list(&self.catalog, group, version)?,
+            ["apis"] => discovery::group_list(catalog),
+            ["apis", group] => discovery::group(catalog, group)?,
+            ["api", version] => discovery::resource_list(catalog, "", version)?,
+            ["apis", group, version] => discovery::resource_list(catalog, group, version)?,
             ["version"] => version(),
-            ["openapi", "v2"] if form == Form::Protobuf => return Some(openapi::v2::protobuf(&self.catalog)),
-            ["openapi", "v2"] => openapi::v2::document(&self.catalog),
-            ["openapi", "v3"] => self.openapi_index(),
-            ["openapi", "v3", rest @ ..] => return openapi::document(&self.catalog, &rest.join("/")),
-            [""] => self.root(),
+            ["openapi", "v2"] if form == Form::Protobuf => return Some(openapi::v2::protobuf(catalog)),
+            ["openapi", "v2"] => openapi::v2::document(catalog),
+            ["openapi", "v3"] => Self::openapi_index(catalog),
+            ["openapi", "v3", rest @ ..] => return openapi::document(catalog, &rest.join("/")),
+            [""] => Self::root(catalog),
             _ => return None,
         };
         Some(if form == Form::Yaml { yaml::to_string(&value).into() } else { value.to_string().into() })
     }
 
-    fn openapi_index(&self) -> Value {
+    fn openapi_index(catalog: &Catalog) -> Value {
         let mut paths = Map::new();
-        for path in openapi::group_version_paths(&self.catalog) {
-            let hash = openapi::hash(&self.catalog, &path);
+        for path in openapi::group_version_paths(catalog) {
+            let hash = openapi::hash(catalog, &path);
             paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}));
         }
         json!({"paths": paths})
     }
 
-    fn root(&self) -> Value {
+    fn root(catalog: &Catalog) -> Value {
         let mut paths: Vec<String> = [
             "/.well-known/openid-configuration",
             "/api",
@@ -190,12 +208,12 @@ impl Paths {
         ]
         .map(str::to_owned)
         .into();
-        for (group, versions) in self.catalog.groups() {
+        for (group, versions) in catalog.groups() {
             let base = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
             paths.extend(versions.iter().map(|version| format!("{base}/{version}")));
             paths.push(base);
         }
-        for path in openapi::group_version_paths(&self.catalog) {
+        for path in openapi::group_version_paths(catalog) {
             paths.push(format!("/openapi/v3/{path}"));
         }
         paths.sort();

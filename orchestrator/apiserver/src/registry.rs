@@ -17,6 +17,7 @@ pub mod reader;
 pub(crate) mod scale;
 pub mod select;
 mod service;
+pub(crate) mod stored;
 mod update;
 mod watch;
 
@@ -111,10 +112,11 @@ pub(crate) fn key(kind: &Kind, namespace: &str, name: &str) -> String {
 
 /// The prefix of a kind's keys, in one namespace or ("") in all.
 pub(crate) fn prefix(kind: &Kind, namespace: &str) -> String {
-    let group = if kind.group.is_empty() { "core" } else { &*kind.group };
+    let (group, plural) = kind.stored_resource();
+    let group = if group.is_empty() { "core" } else { group };
     match namespace {
-        "" => format!("/registry/{group}/{}/", kind.plural),
-        namespace => format!("/registry/{group}/{}/{namespace}/", kind.plural),
+        "" => format!("/registry/{group}/{plural}/"),
+        namespace => format!("/registry/{group}/{plural}/{namespace}/"),
     }
 }
 
@@ -161,8 +163,7 @@ impl Writing<'_> {
     /// Prunes unknown fields and checks types; `duplicates` were found by the decoder.
     pub fn shape(&mut self, value: &mut Value, duplicates: Vec<String>) -> Result<Errors, ApiError> {
         let kind = self.kind.clone();
-        let schema = kind.schema();
-        let mut strict = schema.prune(value);
+        let mut strict = kind.prune(value);
         strict.extend(duplicates);
         let unfit = |text: String| {
             let (version, name) = (&kind.version, &kind.kind);
@@ -176,7 +177,7 @@ impl Writing<'_> {
             _ => {}
         }
         let mut errors = Errors::default();
-        schema.check(value, &mut errors);
+        kind.check(value, &mut errors);
         let (types, others): (Vec<_>, Vec<_>) =
             errors.0.into_iter().partition(|error| error.reason == Reason::TypeInvalid);
         if !types.is_empty() {
@@ -217,7 +218,13 @@ impl Writing<'_> {
 
 /// Removes a field of metadata.
 pub(crate) fn remove_meta(object: &mut Value, field: &str) {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+    if let Some(metadata) = object.get_mut("metadata") {
+        remove_meta_of(metadata, field);
+    }
+}
+
+fn remove_meta_of(metadata: &mut Value, field: &str) {
+    if let Some(metadata) = metadata.as_object_mut() {
         metadata.remove(field);
     }
 }

@@ -7,7 +7,7 @@ use crate::registry::hooks;
 use crate::registry::{Answer, Change, DeleteOptions, ListOptions, Part, WatchOptions, Writing, include_object};
 use crate::request::{Media, Query, Shape, Target, negotiate};
 use crate::server::ApiServer;
-use crate::{respond, reviews, subresources};
+use crate::{crd, respond, reviews, subresources};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -26,6 +26,9 @@ use std::sync::Arc;
 mod apply;
 
 pub(crate) use apply::is_apply;
+/// Patches of custom resources, whose types know no strategies.
+const PATCHES_OF_CUSTOM_RESOURCES: &str =
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 
 /// A request for a resource that is served.
 pub(crate) struct Asked<'a> {
@@ -86,10 +89,6 @@ async fn serve_verb(
     request: Request,
 ) -> Result<Response, ApiError> {
     let catalog = server.registry.caches.catalog();
-    if what.verb == "list" && (&*target.group, &*target.plural) == ("apiextensions.k8s.io", "customresourcedefinitions")
-    {
-        return Ok(no_custom_resources(server.registry.store.revision()));
-    }
     let kind = catalog.resource(&target.group, &target.version, &target.plural).ok_or_else(ApiError::no_such_path)?;
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let (shape, media) = match (&*target.subresource, negotiate(accept, has_protobuf(kind, target))) {
@@ -114,7 +113,7 @@ async fn serve_verb(
     if !listed || misplaced || (of_all_namespaces && !reviews::is_review(kind)) {
         return Err(ApiError::method_not_allowed());
     }
-    match verb {
+    let answer = match verb {
         "get" => asked.get().boxed().await,
         "list" => asked.list().boxed().await,
         "watch" => asked.watch().boxed().await,
@@ -125,19 +124,15 @@ async fn serve_verb(
         "delete" => asked.delete(request).boxed().await,
         "deletecollection" => asked.delete_collection(request).boxed().await,
         _ => Err(ApiError::method_not_allowed()),
+    };
+    let mut answer = answer?;
+    if crd::is_definition(kind) && !matches!(verb, "get" | "list" | "watch") {
+        crd::settled(server).await;
     }
-}
-
-/// Before kubectl says that a kind is unknown it looks whether a CustomResourceDefinition makes it
-/// known; there are none yet, and 404 would hide what it was asked about.
-fn no_custom_resources(revision: u64) -> Response {
-    respond::json(
-        200,
-        &json!({
-            "kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1",
-            "metadata": {"resourceVersion": revision.to_string()}, "items": [],
-        }),
-    )
+    if let Some(warning) = kind.custom.as_ref().and_then(|custom| custom.deprecation.as_ref()) {
+        respond::warn(answer.headers_mut(), std::slice::from_ref(warning));
+    }
+    Ok(answer)
 }
 
 /// A request's body with its media type; refused when too large, if possible before it is read.
@@ -343,6 +338,9 @@ impl<'a> Asked<'a> {
         }
         self.query.check_patch(false)?;
         let (type_, patch) = read_patch(request).await?;
+        if self.kind.custom.is_some() && type_ == PatchType::Strategic {
+            return Err(ApiError::unsupported_media_type(PATCHES_OF_CUSTOM_RESOURCES));
+        }
         let schema = self.kind.schema();
         let mut make = |old: &Value| {
             let mut new = old.clone();

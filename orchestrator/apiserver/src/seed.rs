@@ -62,10 +62,10 @@ async fn keep(door: FrontDoor, config: BootstrapConfig) {
 }
 
 impl FrontDoor {
-    fn kind(&self, object: &Value) -> Result<&Arc<Kind>, ApiError> {
+    fn kind(&self, object: &Value) -> Result<Arc<Kind>, ApiError> {
         let (api_version, kind) = (object["apiVersion"].as_str(), object["kind"].as_str());
         let (group, version) = meta::split_api_version(api_version.unwrap_or(""));
-        let known = self.0.caches().catalog().kind(group, version, kind.unwrap_or(""));
+        let known = self.0.caches().catalog().kind(group, version, kind.unwrap_or("")).cloned();
         known.ok_or_else(|| ApiError::internal(format!("{} is not served", object["kind"])))
     }
 

@@ -14,12 +14,12 @@ use crate::pki::{Pki, PkiError};
 use crate::registry::{Caches, Registry};
 use crate::request::{Query, Route, attributes};
 use crate::vault::{Keys, Vault};
-use crate::{health, limits, resources, respond};
+use crate::{crd, health, limits, resources, respond};
 use futures::FutureExt;
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use ipnet::Ipv4Net;
-use orchestrator_apimachinery::{ApiError, Catalog};
+use orchestrator_apimachinery::ApiError;
 use orchestrator_store::{Store, StoreError};
 use runtime_base::clock::within;
 use runtime_base::{Clock, Rng, Tasks};
@@ -83,6 +83,7 @@ pub struct ApiServer {
     started: u64,
     /// Requests that read, and requests that change something, without watches and streams.
     in_flight: [AtomicUsize; 2],
+    pub(crate) definitions: crd::Adopted,
 }
 
 impl ApiServer {
@@ -95,7 +96,8 @@ impl ApiServer {
     ) -> Result<Arc<Self>, StartError> {
         let vault = Vault::new(store, config.encryption, config.rng.clone());
         let store: Arc<dyn Store> = vault.clone();
-        let caches = Caches::start(store.clone(), Arc::new(Catalog::builtin()), &config.tasks).await?;
+        let definitions = crd::Definitions::load(&store).await?;
+        let caches = Caches::start(store.clone(), definitions.catalog(), &config.tasks).await?;
         config.tasks.spawn("vault", async move {
             if let Err(error) = vault.renew().await {
                 error!(%error, "Secrets are not all encrypted with the first key; the next start tries again");
@@ -118,19 +120,22 @@ impl ApiServer {
             node_ports: config.node_ports,
             allocation: tokio::sync::Mutex::new(()),
         };
-        Ok(Arc::new(ApiServer {
+        let server = Arc::new(ApiServer {
             registry,
             authenticator,
             tokens,
             dialer,
             tasks: config.tasks,
-            paths: Paths::new(caches.catalog().clone(), config.advertised),
+            paths: Paths::new(caches.clone(), config.advertised),
             metrics: Metrics::default(),
             audit,
             fairness: Fairness::new(caches.clone()),
             started,
             in_flight: Default::default(),
-        }))
+            definitions: crd::Adopted::default(),
+        });
+        server.tasks.spawn("custom resources", crd::keep(server.clone(), definitions));
+        Ok(server)
     }
 
     /// The watch caches, for parts of the process that look objects up as the server does.
@@ -326,7 +331,8 @@ impl ApiServer {
 
     fn metrics(&self) -> String {
         let caches = &self.registry.caches;
-        let objects = caches.catalog().all().iter().filter(|kind| kind.stored.is_none()).filter_map(|kind| {
+        let catalog = caches.catalog();
+        let objects = catalog.all().iter().filter(|kind| kind.stored.is_none()).filter_map(|kind| {
             let count = caches.of(kind).ok()?.snapshot().0.len();
             Some((kind.group.to_string(), kind.plural.to_string(), count))
         });

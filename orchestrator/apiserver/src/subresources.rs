@@ -21,7 +21,7 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         (_, "status", "get") => asked.get().await,
         (_, "status", "update") => asked.update(request, Part::Status).await,
         (_, "status", "patch") => asked.patch(request, Part::Status).await,
-        (_, "scale", "get") => asked.respond(200, &registry::scale::of(&current(asked).await?)),
+        (_, "scale", "get") => asked.respond(200, &registry::scale::of(asked.kind, &current(asked).await?)?),
         (_, "scale", _) => scale(asked, request).await,
         ("namespaces", "finalize", _) => finalize(asked, request).await,
         ("pods", "binding", _) => bind(asked, request).await,
@@ -54,7 +54,7 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let (namespace, name) = (&*asked.target.namespace, &*asked.target.name);
     let answer = if asked.what.verb == "update" {
         let body = read_object(request).await?.value;
-        let mut make = |old: &Value| registry::scale::apply(&body, old);
+        let mut make = |old: &Value| registry::scale::apply(asked.kind, &body, old);
         let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
         asked.server.registry.change(&mut writing, change).await?
     } else if is_apply(&request) {
@@ -64,14 +64,14 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
         let schema = schema::builtin("io.k8s.api.autoscaling.v1.Scale");
         let patch = read_patch_of(request, schema).await?;
         let mut make = |old: &Value| {
-            let mut scale = registry::scale::of(old);
+            let mut scale = registry::scale::of(asked.kind, old)?;
             patch(&mut scale)?;
-            registry::scale::apply(&scale, old)
+            registry::scale::apply(asked.kind, &scale, old)
         };
         let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
         asked.server.registry.change(&mut writing, change).await?
     };
-    asked.respond(200, &registry::scale::of(&answer.object))
+    asked.respond(200, &registry::scale::of(asked.kind, &answer.object)?)
 }
 
 async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {

@@ -25,7 +25,7 @@ pub(crate) struct Dynamic {
 /// The parts of all objects of a kind; none where the kind is not served.
 fn current<T: Configured>(registry: &Registry, compiled: &Compiled<T>, plural: &str) -> Result<Parts<T>, ApiError> {
     match registry.caches.cache(GROUP, plural) {
-        Some(cache) => compiled.current(cache),
+        Some(cache) => compiled.current(&cache),
         None => Ok(Arc::from(Vec::new())),
     }
 }
@@ -54,16 +54,15 @@ pub(super) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Res
 /// what the built-in plugins add.
 fn settle(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
     let kind = admission.writing.kind;
-    let schema = kind.schema();
-    let unknown = schema.prune(object);
+    let unknown = kind.prune(object);
     admission.warn(unknown);
     let mut errors = orchestrator_apimachinery::field::Errors::default();
-    schema.check(object, &mut errors);
+    kind.check(object, &mut errors);
     if !errors.is_empty() {
         let name = admission.object_name(object);
         return Err(ApiError::invalid(&kind.group, &kind.kind, &name, &errors));
     }
-    (kind.strategy.default)(object);
+    kind.default(object);
     complete(admission, object)
 }
 

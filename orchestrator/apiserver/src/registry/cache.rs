@@ -3,16 +3,18 @@
 
 use super::{Object, ObjectReader};
 use crate::limits;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use imbl::OrdMap;
 use orchestrator_apimachinery::{ApiError, Catalog, Kind, Scope};
 use orchestrator_store::{Entry, Event, Revision, Store, StoreError};
 use runtime_base::Tasks;
 use runtime_base::clock::{self, within};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
 /// All objects of a resource by their keys; cloning shares them.
@@ -49,6 +51,8 @@ pub struct Cache {
     state: RwLock<State>,
     /// The number of changes so far.
     changes: watch::Sender<u64>,
+    /// Whether the resource is served no more, or otherwise than this cache knows.
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -66,7 +70,7 @@ struct State {
 
 impl Cache {
     fn new(kind: Arc<Kind>) -> Self {
-        Cache { kind, state: RwLock::default(), changes: watch::Sender::new(0) }
+        Cache { kind, state: RwLock::default(), changes: watch::Sender::new(0), closed: AtomicBool::new(false) }
     }
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
@@ -107,6 +111,16 @@ impl Cache {
         self.changes.subscribe()
     }
 
+    /// Whether nothing more will come.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     fn load(&self, objects: Objects, revision: Revision) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         // Places go on, so that watches of before notice that they lost something.
@@ -144,12 +158,26 @@ impl Cache {
     }
 }
 
-/// The caches of all resources.
-pub struct Caches {
+/// What is served at one time.
+struct View {
     catalog: Arc<Catalog>,
-    store: Arc<dyn Store>,
     /// By group (`core` for the core group) and plural.
     caches: BTreeMap<(String, String), Arc<Cache>>,
+}
+
+/// Kinds to serve from now on.
+struct Order {
+    catalog: Arc<Catalog>,
+    done: oneshot::Sender<()>,
+}
+
+/// The caches of all resources.
+pub struct Caches {
+    view: ArcSwap<View>,
+    store: Arc<dyn Store>,
+    orders: mpsc::Sender<Order>,
+    /// The number of catalogs so far.
+    catalogs: watch::Sender<u64>,
     /// Everything up to this revision is in the caches.
     progress: watch::Sender<Revision>,
 }
@@ -157,25 +185,37 @@ pub struct Caches {
 impl Caches {
     /// Fills the caches from the store and follows it until `tasks` stop.
     pub async fn start(store: Arc<dyn Store>, catalog: Arc<Catalog>, tasks: &Tasks) -> Result<Arc<Self>, StoreError> {
-        let mut caches = BTreeMap::new();
-        for kind in catalog.all().iter().filter(|kind| kind.verbs.contains(&orchestrator_apimachinery::Verb::List)) {
-            let group = if kind.group.is_empty() { "core" } else { &*kind.group };
-            caches
-                .entry((group.to_owned(), kind.plural.to_string()))
-                .or_insert_with(|| Arc::new(Cache::new(kind.clone())));
-        }
-        let caches = Arc::new(Caches { catalog, store, caches, progress: watch::Sender::new(0) });
+        let kinds = stored_kinds(&catalog);
+        let caches = kinds.map(|(resource, kind)| (resource, Arc::new(Cache::new(kind.clone())))).collect();
+        let view = ArcSwap::from_pointee(View { catalog: catalog.clone(), caches });
+        let (orders, taken) = mpsc::channel(1);
+        let caches =
+            Arc::new(Caches { view, store, orders, catalogs: watch::Sender::new(0), progress: watch::Sender::new(0) });
         let newest = caches.store.fresh_revision().await?;
         let from = caches.load(newest.saturating_sub(limits::STARTUP_HISTORY_MAX)).await?;
         let follower = caches.clone();
-        tasks.spawn("watch-cache", async move { follower.follow(from).await });
+        tasks.spawn("watch-cache", async move { follower.follow(from, taken).await });
         caches.wait(newest).await.map_err(|error| StoreError::Unavailable(error.message))?;
         Ok(caches)
     }
 
     /// The kinds that are served.
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.view.load().catalog.clone()
+    }
+
+    /// Holds a number that grows whenever other kinds are served.
+    pub fn catalog_changes(&self) -> watch::Receiver<u64> {
+        self.catalogs.subscribe()
+    }
+
+    /// Serves other kinds from now on. The caches of new resources are full when this returns;
+    /// watches of those that are gone, or changed, end.
+    pub async fn replace(&self, catalog: Arc<Catalog>) -> Result<(), ApiError> {
+        let ended = || ApiError::unavailable("the watch caches have ended");
+        let (done, adopted) = oneshot::channel();
+        self.orders.send(Order { catalog, done }).await.map_err(|_| ended())?;
+        adopted.await.map_err(|_| ended())
     }
 
     /// The store behind the caches.
@@ -184,14 +224,15 @@ impl Caches {
     }
 
     /// The cache of a resource.
-    pub fn cache(&self, group: &str, plural: &str) -> Option<&Arc<Cache>> {
+    pub fn cache(&self, group: &str, plural: &str) -> Option<Arc<Cache>> {
         let group = if group.is_empty() { "core" } else { group };
-        self.caches.get(&(group.to_owned(), plural.to_owned()))
+        self.view.load().caches.get(&(group.to_owned(), plural.to_owned())).cloned()
     }
 
     /// The cache of a kind.
-    pub(crate) fn of(&self, kind: &Kind) -> Result<&Arc<Cache>, ApiError> {
-        self.cache(&kind.group, &kind.plural).ok_or_else(ApiError::method_not_allowed)
+    pub(crate) fn of(&self, kind: &Kind) -> Result<Arc<Cache>, ApiError> {
+        let (group, plural) = kind.stored_resource();
+        self.cache(group, plural).ok_or_else(ApiError::method_not_allowed)
     }
 
     /// Everything up to this revision is here.
@@ -225,8 +266,9 @@ impl Caches {
             other => other?,
         };
         let mut objects: BTreeMap<(String, String), Objects> = BTreeMap::new();
+        let view = self.view.load_full();
         for entry in &page.entries {
-            let Some((cache, group, plural, key)) = self.place(&entry.key) else { continue };
+            let Some((cache, group, plural, key)) = view.place(&entry.key) else { continue };
             match Object::new(&cache.kind, key.into(), entry) {
                 Some(object) => {
                     let object = Arc::new(object);
@@ -236,28 +278,52 @@ impl Caches {
                 None => error!(key = %entry.key, "a stored object is damaged and not shown"),
             }
         }
-        for (resource, cache) in &self.caches {
+        for (resource, cache) in &view.caches {
             cache.load(objects.remove(resource).unwrap_or_default(), page.revision);
         }
         Ok(page.revision)
     }
 
-    /// Where an entry of the store belongs.
-    fn place<'k>(&self, key: &'k str) -> Option<(&Arc<Cache>, &'k str, &'k str, &'k str)> {
-        let mut parts = key.strip_prefix("/registry/")?.splitn(3, '/');
-        let (group, plural, rest) = (parts.next()?, parts.next()?, parts.next()?);
-        let cache = self.caches.get(&(group.to_owned(), plural.to_owned()))?;
-        let fits = rest.contains('/') == (cache.kind.scope == Scope::Namespaced);
-        fits.then_some((cache, group, plural, rest))
+    /// Serves other kinds; everything up to `at` has been applied, and nothing of what follows.
+    async fn adopt(&self, catalog: Arc<Catalog>, at: Revision) -> Result<(), StoreError> {
+        let before = self.view.load_full();
+        let mut caches = BTreeMap::new();
+        let mut loaded = Ok(());
+        for (resource, kind) in stored_kinds(&catalog) {
+            let kept = before.caches.get(&resource).filter(|cache| holds_the_same(&cache.kind, kind));
+            let cache = match kept {
+                Some(cache) => cache.clone(),
+                None => {
+                    let cache = Arc::new(Cache::new(kind.clone()));
+                    match self.store.list(&super::prefix(kind, ""), None, 0, (at > 0).then_some(at)).await {
+                        Ok(page) => {
+                            let objects = page.entries.iter().filter_map(|entry| object_of(kind, entry)).map(Arc::new);
+                            cache.load(objects.map(|object| (object.key.clone(), object)).collect(), at);
+                        }
+                        Err(error) => loaded = Err(error),
+                    }
+                    cache
+                }
+            };
+            caches.insert(resource, cache);
+        }
+        self.view.store(Arc::new(View { catalog, caches: caches.clone() }));
+        self.catalogs.send_modify(|count| *count += 1);
+        for (resource, cache) in &before.caches {
+            if !caches.get(resource).is_some_and(|kept| Arc::ptr_eq(kept, cache)) {
+                cache.close();
+            }
+        }
+        loaded
     }
 
     /// Follows the store for ever; meanwhile reads that ask for the newest state wait.
-    async fn follow(&self, mut from: Revision) {
+    async fn follow(&self, mut from: Revision, mut orders: mpsc::Receiver<Order>) {
         self.progress.send_replace(from);
         let mut failures = 0;
         loop {
             let start = from;
-            let mut error = self.follow_once(&mut from).await;
+            let mut error = self.follow_once(&mut from, &mut orders).await;
             if from > start {
                 failures = 0;
             }
@@ -287,19 +353,47 @@ impl Caches {
     }
 
     /// Applies events until the watch ends; `from` is what was applied last.
-    async fn follow_once(&self, from: &mut Revision) -> StoreError {
+    async fn follow_once(&self, from: &mut Revision, orders: &mut mpsc::Receiver<Order>) -> StoreError {
         const CHUNK: usize = 1024;
         // All keys: with what others write into a shared store, any of its revisions is reached.
         let mut events = match self.store.watch("", *from).await {
             Ok(events) => events.ready_chunks(CHUNK),
             Err(error) => return error,
         };
-        while let Some(chunk) = events.next().await {
-            let whole = chunk.len() < CHUNK;
+        let mut whole = true;
+        loop {
+            let more = if whole { None } else { events.next().now_or_never() };
+            if !whole && more.is_none() {
+                // There was nothing behind a full chunk.
+                whole = true;
+                self.progress.send_replace(*from);
+            }
+            let chunk = tokio::select! {
+                chunk = futures::future::ready(more.flatten()), if !whole => match chunk {
+                    Some(chunk) => chunk,
+                    None => return StoreError::Unavailable("the store's watch ended".into()),
+                },
+                chunk = events.next(), if whole => match chunk {
+                    Some(chunk) => chunk,
+                    None => return StoreError::Unavailable("the store's watch ended".into()),
+                },
+                order = orders.recv(), if whole => {
+                    let Some(Order { catalog, done }) = order else { continue };
+                    let adopted = self.adopt(catalog, *from).await;
+                    // Who asked may have gone away meanwhile.
+                    let _ = done.send(());
+                    match adopted {
+                        Ok(()) => continue,
+                        Err(error) => return error,
+                    }
+                }
+            };
+            whole = chunk.len() < CHUNK;
+            let view = self.view.load_full();
             for event in chunk {
                 match event {
                     Ok(event) => {
-                        if let Some((cache, _, _, key)) = self.place(&event.key) {
+                        if let Some((cache, _, _, key)) = view.place(&event.key) {
                             cache.apply(key, &event);
                         }
                         *from = event.revision;
@@ -310,7 +404,34 @@ impl Caches {
             // A full chunk may end between two events of one revision.
             self.progress.send_replace(if whole { *from } else { *from - 1 });
         }
-        StoreError::Unavailable("the store's watch ended".into())
+    }
+}
+
+/// The resources that have a cache, with the kind of the version that is stored.
+fn stored_kinds(catalog: &Catalog) -> impl Iterator<Item = ((String, String), &Arc<Kind>)> {
+    catalog.stored().map(|kind| {
+        let group = if kind.group.is_empty() { "core" } else { &*kind.group };
+        ((group.to_owned(), kind.plural.to_string()), kind)
+    })
+}
+
+/// Whether the cache of one kind serves for another.
+fn holds_the_same(one: &Kind, other: &Kind) -> bool {
+    match (&one.custom, &other.custom) {
+        (Some(one), Some(other)) => one.spec == other.spec,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+impl View {
+    /// Where an entry of the store belongs.
+    fn place<'k>(&self, key: &'k str) -> Option<(&Arc<Cache>, &'k str, &'k str, &'k str)> {
+        let mut parts = key.strip_prefix("/registry/")?.splitn(3, '/');
+        let (group, plural, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        let cache = self.caches.get(&(group.to_owned(), plural.to_owned()))?;
+        let fits = rest.contains('/') == (cache.kind.scope == Scope::Namespaced);
+        fits.then_some((cache, group, plural, rest))
     }
 }
 

@@ -22,6 +22,10 @@ impl Registry {
         mut object: Value,
         duplicates: Vec<String>,
     ) -> Result<Answer, ApiError> {
+        if writing.kind.custom.as_ref().is_some_and(|custom| custom.terminating) {
+            let why = "create not allowed while custom resource definition is terminating";
+            return Err(ApiError::new(405, "MethodNotAllowed", why));
+        }
         let namespace = writing.what.namespace.clone();
         let claimed = apply::take(&mut object);
         self.prepare_body(writing, &mut object, &namespace)?;
@@ -109,7 +113,7 @@ impl Registry {
         }
         object["metadata"]["uid"] = json!(self.rng.uid());
         object["metadata"]["creationTimestamp"] = json!(timestamp(self.now()));
-        (strategy.default)(&mut object);
+        kind.default(&mut object);
         self.track(writing, None, &mut object, claimed);
         admission::wait(self, writing, &object).await?;
         let hook = hooks::of(&kind);
@@ -123,11 +127,11 @@ impl Registry {
         admission::mutate(&admission, &mut object).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
-        (strategy.prepare_create)(&mut object);
-        (strategy.default)(&mut object);
+        kind.prepare_create(&mut object);
+        kind.default(&mut object);
         (hook.complete)(self, &mut object, None)?;
         metadata::validate(&kind, &object, &mut errors);
-        (strategy.validate)(&object, &mut errors);
+        kind.validate(&object, &mut errors);
         let name = meta::name(&object).to_owned();
         writing.invalid_if_any(&name, errors)?;
         let admission = Admission::new(self, writing, Operation::Create, None);
@@ -136,7 +140,13 @@ impl Registry {
         writing.warnings.extend(warnings);
         writing.warnings.extend((strategy.warnings)(&object));
         let key = key(&kind, &writing.what.namespace, &name);
-        let revision = self.insert(writing, &key, &mut object, home).await?;
+        let revision = match kind.stored {
+            None => self.insert(writing, &key, &mut object, home).await?,
+            Some(_) => {
+                let mut stored = self.versions().store(&kind, object.clone()).await?;
+                self.insert(writing, &key, &mut stored, home).await?
+            }
+        };
         if allocates && !writing.dry_run {
             self.caches.wait(revision).await?;
         }

@@ -75,6 +75,7 @@ impl Registry {
             let Some((old, revision)) = self.load(&key).await? else {
                 return Err(ApiError::not_found(&kind.group, &kind.plural, name));
             };
+            let old = self.versions().show(&kind, old).await?;
             check_preconditions(writing, name, options, &old, revision)?;
             let admission = Admission::new(self, writing, Operation::Delete, Some(&old));
             admission::mutate(&admission, &mut old.clone()).await?;
@@ -88,7 +89,13 @@ impl Registry {
             }
             let op = match gone {
                 true => Op::Delete { key: key.as_str().into() },
-                false => Op::Put { key: key.as_str().into(), value: writing.seal(&new)? },
+                false => {
+                    let stored = match kind.stored {
+                        Some(_) => self.versions().store(&kind, new.clone()).await?,
+                        None => new.clone(),
+                    };
+                    Op::Put { key: key.as_str().into(), value: writing.seal(&stored)? }
+                }
             };
             if let Some(done) = self.compare_and(&key, revision, op).await? {
                 return Ok(Answer { object: with_revision(new, done), deleted: gone });

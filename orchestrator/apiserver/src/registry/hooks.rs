@@ -1,6 +1,7 @@
 //! What is special to the storage of single kinds; all of it is found here.
 
 use super::{Registry, namespace, service};
+use crate::crd;
 use orchestrator_apimachinery::{ApiError, Kind};
 use serde_json::Value;
 
@@ -31,11 +32,14 @@ const NAMESPACES: Hook =
 
 const SERVICES: Hook = Hook { allocates: true, complete: service::complete, ..NONE };
 
+const DEFINITIONS: Hook = Hook { allocates: true, complete: crd::complete, deleting: crd::deleting, ..NONE };
+
 /// The table: resource to hook.
 pub(crate) fn of(kind: &Kind) -> &'static Hook {
     match (&*kind.group, &*kind.plural) {
         ("", "namespaces") => &NAMESPACES,
         ("", "services") => &SERVICES,
+        (crd::GROUP, crd::PLURAL) => &DEFINITIONS,
         _ => &NONE,
     }
 }

@@ -1,8 +1,8 @@
 //! An object in the cache: its JSON, and what selectors ask for.
 
-use super::envelope;
+use super::{envelope, stored};
 use bytes::{BufMut, Bytes, BytesMut};
-use orchestrator_apimachinery::Kind;
+use orchestrator_apimachinery::{ApiError, Kind};
 use orchestrator_store::{Entry, Revision};
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub struct Object {
     labels: Box<[(Box<str>, Box<str>)]>,
     /// In the order of the kind's selectable fields.
     fields: Box<[Box<str>]>,
+    /// Whether it is still of another version than the kind of its cache.
+    foreign: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,8 +39,23 @@ struct Labels {
 impl Object {
     /// From what the store holds; `None` when that is damaged.
     pub(crate) fn new(kind: &Kind, key: Arc<str>, entry: &Entry) -> Option<Self> {
-        let revision = entry.mod_revision;
-        let (bytes, digits) = envelope::publish(&entry.value, revision)?;
+        let Some(custom) = &kind.custom else { return Self::sealed(kind, key, entry.mod_revision, &entry.value) };
+        let mut value = envelope::open(&entry.value).ok()?;
+        let foreign = !stored::show_at_once(kind, custom, &mut value);
+        let object = Self::sealed(kind, key, entry.mod_revision, &envelope::seal(&value).ok()?)?;
+        Some(Object { foreign, ..object })
+    }
+
+    /// The same object as one of another kind or version.
+    pub(super) fn shown_as(&self, kind: &Kind, value: &Value) -> Result<Self, ApiError> {
+        let mut value = value.clone();
+        super::remove_meta(&mut value, "resourceVersion");
+        let shown = Self::sealed(kind, self.key.clone(), self.revision, &envelope::seal(&value)?);
+        shown.ok_or_else(|| ApiError::internal("a converted object is damaged"))
+    }
+
+    fn sealed(kind: &Kind, key: Arc<str>, revision: Revision, sealed: &Bytes) -> Option<Self> {
+        let (bytes, digits) = envelope::publish(sealed, revision)?;
         let labels = serde_json::from_slice::<Labelled>(&bytes).ok()?.metadata.labels.unwrap_or_default();
         let fields = if kind.selectable_fields.is_empty() {
             Box::default()
@@ -46,7 +63,12 @@ impl Object {
             let value: Value = serde_json::from_slice(&bytes).ok()?;
             kind.selectable_fields.iter().map(|path| kind.field_text(&value, path).into_boxed_str()).collect()
         };
-        Some(Object { key, revision, bytes, digits, labels: labels.into_iter().collect(), fields })
+        Some(Object { key, revision, bytes, digits, labels: labels.into_iter().collect(), fields, foreign: false })
+    }
+
+    /// Whether it is still of another version than the kind of its cache.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Its JSON.

@@ -138,7 +138,12 @@ impl Registry {
             "" => cache.get(name),
             namespace => cache.get(&format!("{namespace}/{name}")),
         };
-        object.ok_or_else(|| ApiError::not_found(&kind.group, &kind.plural, name))
+        let object = object.ok_or_else(|| ApiError::not_found(&kind.group, &kind.plural, name))?;
+        if kind.stored.is_none() && !object.is_foreign() {
+            return Ok(object);
+        }
+        let shown = self.versions().show_objects(kind, vec![object]).await?.pop();
+        shown.ok_or_else(|| ApiError::internal("a converted object is missing"))
     }
 
     /// The objects of a namespace, or of all ("").
@@ -170,11 +175,32 @@ impl Registry {
         let revision = if matches!(options.age, Age::Exact(_)) { revision } else { revision.max(newest) };
         if let (Some(name), None) = (options.selection.name(), &options.after) {
             let key = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
-            if let Some(object) = objects.get(&*key).filter(|object| options.selection.matches(kind, object)) {
-                return Ok(List { objects: vec![object.clone()], revision, continue_token: None, remaining: None });
+            if let Some(object) = objects.get(&*key) {
+                let mut shown = self.versions().show_objects(kind, vec![object.clone()]).await?;
+                shown.retain(|object| options.selection.matches(kind, object));
+                if !shown.is_empty() {
+                    return Ok(List { objects: shown, revision, continue_token: None, remaining: None });
+                }
             }
         }
-        Ok(page(kind, in_namespace(&objects, namespace).cloned(), options, revision))
+        self.shown_page(kind, in_namespace(&objects, namespace).cloned(), options, revision).await
+    }
+
+    /// A page of objects, each as one of this kind.
+    async fn shown_page(
+        &self,
+        kind: &Kind,
+        objects: impl Iterator<Item = Arc<Object>>,
+        options: &ListOptions,
+        revision: Revision,
+    ) -> Result<List, ApiError> {
+        if kind.stored.is_some() {
+            let shown = self.versions().show_objects(kind, objects.collect()).await?;
+            return Ok(page(kind, shown.into_iter(), options, revision));
+        }
+        let mut list = page(kind, objects, options, revision);
+        list.objects = self.versions().show_objects(kind, list.objects).await?;
+        Ok(list)
     }
 
     /// The list as of an earlier revision; `None` when the cache still shows just that.
@@ -196,7 +222,7 @@ impl Registry {
             other => store_error(other),
         })?;
         let objects = found.entries.iter().filter_map(|entry| object_of(kind, entry)).map(Arc::new);
-        Ok(Some(page(kind, objects, options, at)))
+        self.shown_page(kind, objects, options, at).await.map(Some)
     }
 }
 

@@ -54,18 +54,36 @@ impl Registry {
         }
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
             writing.warnings.clear();
-            let Some((old, revision)) = self.load(&key).await? else {
+            let Some((raw, revision)) = self.load(&key).await? else {
                 return Err(ApiError::not_found(&kind.group, &kind.plural, change.name));
+            };
+            let versions = self.versions();
+            let versioned = kind.custom.is_some() || kind.stored.is_some();
+            let (raw, old) = match versioned {
+                true => (Some(raw.clone()), versions.show(&kind, raw).await?),
+                false => (None, raw),
             };
             let (mut new, pinned) = self.successor(writing, &mut change, &old, revision).await?;
             managed::settle(&mut new, &old);
-            if new == old {
+            let mut stored = match versioned {
+                true => Some(versions.store(&kind, new.clone()).await?),
+                false => None,
+            };
+            // An object that is stored in another version is written anew also when nothing else changes.
+            let same = match (&stored, &raw) {
+                (Some(stored), Some(raw)) => stored == raw || (new == old && stored["apiVersion"] == raw["apiVersion"]),
+                _ => new == old,
+            };
+            if same {
                 return Ok(Answer { object: with_revision(old, revision), deleted: false });
             }
             let gone = finished(&new, hook.held);
             let op = match gone {
                 true => Op::Delete { key: key.as_str().into() },
-                false => Op::Put { key: key.as_str().into(), value: managed::seal(writing, &mut new)? },
+                false => {
+                    let value = managed::seal(writing, stored.as_mut().unwrap_or(&mut new))?;
+                    Op::Put { key: key.as_str().into(), value }
+                }
             };
             if writing.dry_run {
                 return Ok(Answer { object: with_revision(new, revision), deleted: gone });
@@ -119,7 +137,7 @@ impl Registry {
         let mut errors = writing.shape(&mut new, change.duplicates.clone())?;
         let pinned = check_identity(writing, change.name, &new, old, revision)?;
         inherit(&mut new, old);
-        (strategy.default)(&mut new);
+        kind.default(&mut new);
         self.track(writing, Some(old), &mut new, claimed);
         let hook = hooks::of(&kind);
         let admission = Admission::new(self, writing, Operation::Update, Some(old));
@@ -127,16 +145,15 @@ impl Registry {
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
         if change.part == Part::Main {
-            (strategy.prepare_update)(&mut new, old);
+            kind.prepare_update(&mut new, old);
             (hook.complete)(self, &mut new, Some(old))?;
         } else {
-            (strategy.prepare_status_update)(&mut new, old);
+            kind.prepare_status_update(&mut new, old);
         }
-        (strategy.default)(&mut new);
+        kind.default(&mut new);
         metadata::validate(&kind, &new, &mut errors);
         metadata::validate_update(&new, old, &mut errors);
-        (strategy.validate)(&new, &mut errors);
-        (strategy.validate_update)(&new, old, &mut errors);
+        kind.validate_change(&new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
         let admission = Admission::new(self, writing, Operation::Update, Some(old));
         admission::validate(&admission, &new).await?;

@@ -3,6 +3,7 @@
 use super::cache::{Cache, Caches, Change, Expired, object_of};
 use super::read::parse_revision;
 use super::select::Selection;
+use super::stored::Versions;
 use super::{Object, Registry, prefix, store_error};
 use crate::limits;
 use crate::request::{Query, Shape};
@@ -83,6 +84,9 @@ impl WatchOptions {
 
 /// A watch under way.
 struct Watching {
+    /// As which its objects are shown.
+    kind: Arc<Kind>,
+    versions: Versions,
     caches: Arc<Caches>,
     cache: Arc<Cache>,
     clock: Clock,
@@ -107,12 +111,12 @@ impl Registry {
     /// Starts a watch; the stream ends when its time is over, its client too slow or the server stops.
     pub(crate) async fn watch(
         &self,
-        kind: &Kind,
+        kind: &Arc<Kind>,
         namespace: &str,
         options: WatchOptions,
         tasks: &Tasks,
     ) -> Result<BoxStream<'static, Bytes>, ApiError> {
-        let cache = self.caches.of(kind)?.clone();
+        let cache = self.caches.of(kind)?;
         match options.revision {
             Some(0) => {}
             Some(revision) if options.initial_events => self.caches.wait(revision).await?,
@@ -122,6 +126,8 @@ impl Registry {
         let default = self.rng.jitter(limits::WATCH_TIME_MIN, 1.0);
         let now = self.clock.monotonic();
         let mut watching = Watching {
+            kind: kind.clone(),
+            versions: self.versions(),
             caches: self.caches.clone(),
             changed: cache.subscribe(),
             cache,
@@ -138,7 +144,7 @@ impl Registry {
             ended: false,
             options,
         };
-        watching.begin();
+        watching.begin().await;
         Ok(stream::unfold(watching, |mut watching| async move { watching.next().await.map(|line| (line, watching)) })
             .boxed())
     }
@@ -146,7 +152,7 @@ impl Registry {
 
 impl Watching {
     /// Finds the place to start at, with all objects before it where they are asked for.
-    fn begin(&mut self) {
+    async fn begin(&mut self) {
         let everything = self.options.initial_events || matches!(self.options.revision, None | Some(0));
         if let (false, Some(revision)) = (everything, self.options.revision) {
             (self.place, self.seen) = (self.cache.place_after(revision).ok(), revision);
@@ -155,8 +161,13 @@ impl Watching {
         let progress = self.caches.progress();
         let (objects, newest, place) = self.cache.snapshot();
         (self.place, self.seen) = (Some(place), progress.max(newest));
-        for object in super::cache::in_namespace(&objects, &self.namespace.clone()) {
-            if self.options.selection.matches(&self.cache.kind, object) {
+        let here = super::cache::in_namespace(&objects, &self.namespace.clone()).cloned().collect();
+        let shown = match self.versions.show_objects(&self.kind, here).await {
+            Ok(shown) => shown,
+            Err(error) => return self.refuse(&error),
+        };
+        for object in &shown {
+            if self.options.selection.matches(&self.kind, object) {
                 let line = self.line("ADDED", object.bytes().clone());
                 self.ready.push_back(line);
             }
@@ -169,7 +180,10 @@ impl Watching {
 
     /// Ends the watch with upstream's error event.
     fn expire(&mut self, requested: Revision, oldest: Revision) {
-        let error = ApiError::expired(format!("too old resource version: {requested} ({oldest})"));
+        self.refuse(&ApiError::expired(format!("too old resource version: {requested} ({oldest})")));
+    }
+
+    fn refuse(&mut self, error: &ApiError) {
         self.ready.push_back(event_line("ERROR", error.to_value().to_string().as_bytes()));
         self.ended = true;
     }
@@ -187,11 +201,15 @@ impl Watching {
                 continue;
             };
             self.changed.borrow_and_update();
+            let closed = self.cache.is_closed();
             // Read before the changes are: a bookmark then says nothing too much.
             let progress = self.caches.progress();
             match self.cache.changes_from(place) {
                 Err(Expired { .. }) => self.place = None,
                 Ok(changes) if changes.is_empty() => {
+                    if closed {
+                        return None;
+                    }
                     self.seen = self.seen.max(progress);
                     if std::mem::take(&mut self.bookmark_due) {
                         let line = self.bookmark(false);
@@ -203,7 +221,7 @@ impl Watching {
                 Ok(changes) => {
                     self.place = Some(place + changes.len() as u64);
                     for change in changes {
-                        self.take(&change);
+                        self.take(&change).await;
                     }
                 }
             }
@@ -231,7 +249,7 @@ impl Watching {
             match event {
                 Some(Ok(event)) => {
                     (events, bytes) = (events + 1, bytes + event.entry.as_ref().map_or(0, |entry| entry.value.len()));
-                    self.take_event(&event);
+                    self.take_event(&event).await;
                 }
                 Some(Err(StoreError::Lagged)) => return,
                 Some(Err(error)) => return self.fail(error),
@@ -246,11 +264,11 @@ impl Watching {
         }
     }
 
-    fn take_event(&mut self, event: &Event) {
+    async fn take_event(&mut self, event: &Event) {
         let kind = self.cache.kind.clone();
         let object = |entry: &Option<_>| entry.as_ref().and_then(|entry| object_of(&kind, entry)).map(Arc::new);
         let (object, previous) = (object(&event.entry), object(&event.previous));
-        self.take(&Change { revision: event.revision, object, previous });
+        self.take(&Change { revision: event.revision, object, previous }).await;
     }
 
     /// Ends the watch: with upstream's 410 when its start is forgotten.
@@ -294,17 +312,31 @@ impl Watching {
         }
     }
 
-    fn take(&mut self, change: &Change) {
-        if change.revision <= self.seen {
+    /// The object as the client is to see it.
+    async fn shown(&self, object: Option<&Arc<Object>>) -> Result<Option<Arc<Object>>, ApiError> {
+        match object {
+            Some(object) if self.kind.stored.is_none() && !object.is_foreign() => Ok(Some(object.clone())),
+            Some(object) => Ok(self.versions.show_objects(&self.kind, vec![object.clone()]).await?.pop()),
+            None => Ok(None),
+        }
+    }
+
+    async fn take(&mut self, change: &Change) {
+        if change.revision <= self.seen || self.ended {
             return;
         }
         self.seen = change.revision;
-        let kind = self.cache.kind.clone();
+        let (object, previous) =
+            match (self.shown(change.object.as_ref()).await, self.shown(change.previous.as_ref()).await) {
+                (Ok(object), Ok(previous)) => (object, previous),
+                (Err(error), _) | (_, Err(error)) => return self.refuse(&error),
+            };
+        let kind = self.kind.clone();
         let wanted = |object: &&Arc<Object>| {
             (self.namespace.is_empty() || object.namespace() == self.namespace)
                 && self.options.selection.matches(&kind, object)
         };
-        let (now, before) = (change.object.as_ref().filter(wanted), change.previous.as_ref().filter(wanted));
+        let (now, before) = (object.as_ref().filter(wanted), previous.as_ref().filter(wanted));
         let line = match (now, before) {
             (Some(object), None) => self.line("ADDED", object.bytes().clone()),
             (Some(object), Some(_)) => self.line("MODIFIED", object.bytes().clone()),
@@ -323,7 +355,7 @@ impl Watching {
         let shaped = match self.options.shape {
             Shape::Table => {
                 let now = self.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-                let row = table::row(&self.cache.kind, &object, self.options.include, now);
+                let row = table::row(&self.kind, &object, self.options.include, now);
                 self.table(vec![row], &object["metadata"]["resourceVersion"])
             }
             _ => table::partial_metadata(&object),
@@ -333,11 +365,11 @@ impl Watching {
 
     fn table(&mut self, rows: Vec<Value>, revision: &Value) -> Value {
         let first = !std::mem::replace(&mut self.columns_sent, true);
-        table::table(&self.cache.kind, rows, json!({"resourceVersion": revision}), first)
+        table::table(&self.kind, rows, json!({"resourceVersion": revision}), first)
     }
 
     fn bookmark(&mut self, initial_events_end: bool) -> Bytes {
-        let kind = self.cache.kind.clone();
+        let kind = self.kind.clone();
         let revision = json!(self.seen.to_string());
         let mut metadata = json!({"resourceVersion": revision, "creationTimestamp": null});
         if initial_events_end {
