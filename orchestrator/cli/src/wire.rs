@@ -12,13 +12,12 @@ use futures::FutureExt;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Client;
-use orchestrator_apimachinery::Catalog;
 use orchestrator_apiserver::audit::{AuditConfig, LogOptions, Policy};
 use orchestrator_apiserver::bootstrap::BootstrapConfig;
 use orchestrator_apiserver::pki::{Pki, PkiNames};
 use orchestrator_apiserver::vault::Keys;
 use orchestrator_apiserver::{ApiServer, Identity, NodeDialer, ServerConfig};
-use orchestrator_controllers::{Controllers, ControllersConfig};
+use orchestrator_controllers::{Controllers, ControllersConfig, ServedKinds};
 use orchestrator_kubelet::adapters::{StoredImages, SwitchNetworks};
 use orchestrator_kubelet::{Capacity, Kubelet, KubeletConfig, Machine};
 use orchestrator_scheduler::{Scheduler, SchedulerConfig};
@@ -351,11 +350,11 @@ fn start_kubelet(
 }
 
 fn start_control_loops(api: &Api, clock: &Clock, rng: &Rng, tasks: &Tasks) {
-    let server = api.server.clone();
+    let (server, caches) = (api.server.clone(), api.server.caches().clone());
     let controllers = ControllersConfig {
         shared: client_of(&server, Identity::user("system:kube-controller-manager", &[]), CONTROLLERS),
         client_of: Arc::new(move |name| client_of(&server, service_account(name), CONTROLLERS)),
-        catalog: Arc::new(Catalog::builtin()),
+        kinds: ServedKinds::new(Arc::new(move || caches.catalog()), api.server.caches().catalog_changes()),
         root_ca: api.pki.ca_pem().to_owned(),
         clock: clock.clone(),
         rng: rng.clone(),

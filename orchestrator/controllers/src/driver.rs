@@ -1,6 +1,7 @@
 //! The one shell around all controllers: keys in, plans executed.
 
 use crate::caches::{Caches, Written};
+use crate::kinds::ServedKinds;
 use crate::limits::{WORKERS, WRITES_IN_FLIGHT_MAX};
 use crate::plan::{Now, Plan, Tell, Verb, Write};
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 use kube::Client;
-use orchestrator_apimachinery::Catalog;
 use orchestrator_client::recorder::EventType;
 use orchestrator_client::{Key, Recorder, WorkQueue};
 use runtime_base::{Clock, Rng, Tasks};
@@ -69,7 +69,7 @@ pub struct ControllersConfig {
     /// A client with the identity `system:serviceaccount:kube-system:NAME`.
     pub client_of: Arc<dyn Fn(&str) -> Client + Send + Sync>,
     /// The served kinds, for those controllers that look at all of them.
-    pub catalog: Arc<Catalog>,
+    pub kinds: ServedKinds,
     /// The PEM text of the cluster's certificate authority.
     pub root_ca: String,
     /// Time.
@@ -91,7 +91,7 @@ impl Controllers {
             Arc::new(job::JobController),
             Arc::new(ttlafterfinished::TtlAfterFinishedController),
             Arc::new(endpointslice::EndpointSliceController::default()),
-            Arc::new(namespace::NamespaceController::new(config.catalog.clone())),
+            Arc::new(namespace::NamespaceController::new(config.kinds.clone())),
             Arc::new(serviceaccount::ServiceAccountController),
             Arc::new(clusterrole::ClusterRoleController),
             Arc::new(rootca::RootCaController::new(config.root_ca.clone())),
@@ -102,7 +102,7 @@ impl Controllers {
             Shell::new(controller, client, &caches, &config, tasks).start(tasks);
         }
         let client = (config.client_of)(garbagecollector::NAME);
-        garbagecollector::start(&config.catalog, &config.shared, client, tasks);
+        garbagecollector::start(config.kinds.clone(), &config.shared, client, tasks);
     }
 }
 

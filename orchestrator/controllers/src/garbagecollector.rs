@@ -6,19 +6,21 @@
 
 mod graph;
 
+use crate::kinds::ServedKinds;
 use crate::limits::WORKERS;
 use crate::plan::{Verb as How, Write};
 use graph::{Decision, Doubt, Fate, Graph, Node};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::{Client, ResourceExt};
-use orchestrator_apimachinery::{Catalog, Kind, Scope, kind::Verb};
+use orchestrator_apimachinery::{Kind, Scope, kind::Verb, meta};
 use orchestrator_client::informer::Filter;
 use orchestrator_client::{Informer, WorkQueue};
 use runtime_base::{Tasks, error};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 /// The name of its ServiceAccount.
@@ -28,9 +30,9 @@ struct Collector {
     graph: Arc<Mutex<Graph>>,
     queue: WorkQueue<String>,
     client: Client,
-    informers: Vec<Informer<PartialObjectMeta<DynamicObject>>>,
-    /// Kinds by apiVersion and kind.
-    kinds: HashMap<(String, String), Arc<Kind>>,
+    kinds: ServedKinds,
+    /// Whether everything is known of the kinds that were there at the start.
+    synced: watch::Receiver<bool>,
 }
 
 fn followed(kind: &Kind) -> bool {
@@ -38,21 +40,86 @@ fn followed(kind: &Kind) -> bool {
     verbs.iter().all(|verb| kind.verbs.contains(verb)) && kind.plural != "events"
 }
 
+/// A kind whose objects are followed.
+struct Followed {
+    informer: Informer<PartialObjectMeta<DynamicObject>>,
+    /// Ends the informer.
+    tasks: Tasks,
+}
+
+/// Follows the objects of all kinds that there are.
+struct Follower {
+    graph: Arc<Mutex<Graph>>,
+    queue: WorkQueue<String>,
+    shared: Client,
+    kinds: ServedKinds,
+    followed: HashMap<KindName, Followed>,
+}
+
+/// apiVersion and kind.
+type KindName = (String, String);
+
 /// Starts the collector; it ends with `tasks`.
-pub fn start(catalog: &Catalog, shared: &Client, client: Client, tasks: &Tasks) {
+pub fn start(kinds: ServedKinds, shared: &Client, client: Client, tasks: &Tasks) {
     let graph = Arc::new(Mutex::new(Graph::default()));
     let queue: WorkQueue<String> = WorkQueue::default();
-    let mut informers = Vec::new();
-    let mut kinds = HashMap::new();
-    for kind in catalog.all().iter().filter(|kind| followed(kind)) {
+    let (sender, synced) = watch::channel(false);
+    let follower = Follower {
+        graph: graph.clone(),
+        queue: queue.clone(),
+        shared: shared.clone(),
+        kinds: kinds.clone(),
+        followed: HashMap::new(),
+    };
+    tasks.spawn(NAME, follower.follow(tasks.clone(), sender));
+    let collector = Arc::new(Collector { graph, queue, client, kinds, synced });
+    for _ in 0..WORKERS {
+        tasks.spawn(NAME, collector.clone().work());
+    }
+}
+
+impl Follower {
+    async fn follow(mut self, tasks: Tasks, synced: watch::Sender<bool>) {
+        self.adapt(&tasks);
+        for followed in self.followed.values() {
+            followed.informer.synced().await;
+        }
+        synced.send_replace(true);
+        loop {
+            self.kinds.changed().await;
+            self.adapt(&tasks);
+        }
+    }
+
+    /// Follows the kinds that are new, and forgets those that are gone with their objects.
+    fn adapt(&mut self, tasks: &Tasks) {
+        let kinds = self.kinds.resources(followed);
+        let names: Vec<KindName> = kinds.iter().map(|kind| (kind.api_version(), kind.kind.to_string())).collect();
+        let gone: Vec<KindName> = self.followed.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for followed in gone.iter().filter_map(|name| self.followed.remove(name)) {
+            followed.tasks.cancel();
+            for object in followed.informer.list() {
+                let woken = lock(&self.graph).remove(&object.uid().unwrap_or_default());
+                woken.into_iter().for_each(|uid| self.queue.add(uid));
+            }
+        }
+        for (kind, name) in kinds.iter().zip(names) {
+            if !self.followed.contains_key(&name) {
+                let tasks = tasks.child();
+                let informer = self.informer(kind, &name, &tasks);
+                self.followed.insert(name, Followed { informer, tasks });
+            }
+        }
+    }
+
+    fn informer(&self, kind: &Kind, name: &KindName, tasks: &Tasks) -> Informer<PartialObjectMeta<DynamicObject>> {
         let gvk = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
         let api: Api<DynamicObject> =
-            Api::all_with(shared.clone(), &ApiResource::from_gvk_with_plural(&gvk, &kind.plural));
+            Api::all_with(self.shared.clone(), &ApiResource::from_gvk_with_plural(&gvk, &kind.plural));
         let informer = Informer::start_metadata(api, Filter::default(), tasks);
-        let (graph, queue, kind_name) = (graph.clone(), queue.clone(), (kind.api_version(), kind.kind.to_string()));
-        kinds.insert(kind_name.clone(), kind.clone());
+        let (graph, queue, kind_name) = (self.graph.clone(), self.queue.clone(), name.clone());
         informer.on_change(move |old, new| {
-            let mut graph = graph.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut graph = lock(&graph);
             let woken = match (old, new) {
                 (old, Some(new)) => {
                     let replaced = old.and_then(|old| old.uid()).filter(|uid| Some(uid) != new.uid().as_ref());
@@ -66,19 +133,18 @@ pub fn start(catalog: &Catalog, shared: &Client, client: Client, tasks: &Tasks) 
             drop(graph);
             woken.into_iter().for_each(|uid| queue.add(uid));
         });
-        informers.push(informer);
+        informer
     }
-    let collector = Arc::new(Collector { graph, queue, client, informers, kinds });
-    for _ in 0..WORKERS {
-        tasks.spawn(NAME, collector.clone().work());
-    }
+}
+
+fn lock(graph: &Mutex<Graph>) -> MutexGuard<'_, Graph> {
+    graph.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Collector {
     async fn work(self: Arc<Self>) {
-        for informer in &self.informers {
-            informer.synced().await;
-        }
+        // A follower that is gone means that all ends.
+        let _ = self.synced.clone().wait_for(|synced| *synced).await;
         loop {
             let uid = self.queue.next().await;
             match self.collect(&uid).await {
@@ -94,8 +160,13 @@ impl Collector {
         }
     }
 
+    fn kind(&self, api_version: &str, kind: &str) -> Option<Arc<Kind>> {
+        let (group, version) = meta::split_api_version(api_version);
+        self.kinds.now().kind(group, version, kind).cloned()
+    }
+
     fn url(&self, node: &Node) -> Option<String> {
-        let kind = self.kinds.get(&node.kind)?;
+        let kind = self.kind(&node.kind.0, &node.kind.1)?;
         Some(format!("{}/{}", kind.collection_path(&node.namespace), node.name))
     }
 
@@ -110,7 +181,7 @@ impl Collector {
 
     /// Looks at one object and does what the graph decides.
     async fn collect(&self, uid: &str) -> kube::Result<()> {
-        let decision = self.graph.lock().unwrap_or_else(PoisonError::into_inner).decide(uid);
+        let decision = lock(&self.graph).decide(uid);
         let Some((node, decision)) = decision else { return Ok(()) };
         let Some(url) = self.url(&node) else { return Ok(()) };
         debug!(object = url, ?decision, "collect");
@@ -164,7 +235,7 @@ impl Collector {
     /// Asks the server whether an owner that the graph does not know is really gone, since a
     /// cache may be behind.
     async fn is_gone(&self, node: &Node, owner: &OwnerReference) -> kube::Result<bool> {
-        let Some(kind) = self.kinds.get(&(owner.api_version.clone(), owner.kind.clone())) else {
+        let Some(kind) = self.kind(&owner.api_version, &owner.kind) else {
             // An owner of a kind that is not served proves nothing.
             return Ok(false);
         };

@@ -9,6 +9,7 @@
 
 pub mod caches;
 pub mod driver;
+pub mod kinds;
 pub mod limits;
 pub mod owner;
 pub mod plan;
@@ -31,3 +32,4 @@ mod testing;
 
 pub use caches::Caches;
 pub use driver::{Controllers, ControllersConfig};
+pub use kinds::ServedKinds;

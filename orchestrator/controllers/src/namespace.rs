@@ -4,13 +4,14 @@
 
 use crate::caches::Caches;
 use crate::driver::{Controller, ControllerError};
+use crate::kinds::ServedKinds;
 use crate::limits::{NAMESPACE_RECHECK_MAX, NAMESPACE_RECHECK_MIN};
 use crate::plan::{Now, Plan, Verb as How, Write, since};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Client, ResourceExt};
-use orchestrator_apimachinery::{Catalog, Kind, Scope, kind::Verb};
+use orchestrator_apimachinery::{Kind, Scope, kind::Verb};
 use orchestrator_client::{Key, WorkQueue};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,18 +19,18 @@ use std::sync::Arc;
 
 /// Empties namespaces.
 pub struct NamespaceController {
-    catalog: Arc<Catalog>,
+    kinds: ServedKinds,
 }
 
 impl NamespaceController {
-    /// Empties namespaces of the kinds of `catalog`.
-    pub fn new(catalog: Arc<Catalog>) -> Self {
-        NamespaceController { catalog }
+    /// Empties namespaces of these kinds.
+    pub fn new(kinds: ServedKinds) -> Self {
+        NamespaceController { kinds }
     }
 
-    fn kinds(&self) -> impl Iterator<Item = &Arc<Kind>> {
+    fn kinds(&self) -> Vec<Arc<Kind>> {
         let has = |kind: &Kind| kind.verbs.contains(&Verb::DeleteCollection) && kind.verbs.contains(&Verb::List);
-        self.catalog.all().iter().filter(move |kind| kind.scope == Scope::Namespaced && has(kind))
+        self.kinds.resources(|kind| kind.scope == Scope::Namespaced && has(kind))
     }
 }
 
@@ -73,11 +74,11 @@ impl Controller for NamespaceController {
         // One kind that fails is no reason to leave the others where they are.
         let mut failed = Ok(());
         for kind in self.kinds() {
-            failed = failed.and(delete_all(client, kind, &key.name).await);
+            failed = failed.and(delete_all(client, &kind, &key.name).await);
         }
         failed?;
         for kind in self.kinds() {
-            let left = list(client, kind, &key.name).await?;
+            let left = list(client, &kind, &key.name).await?;
             let items = left["items"].as_array().map(Vec::as_slice).unwrap_or_default();
             if !items.is_empty() {
                 world.remaining.insert(kind.group_resource(), items.len());
