@@ -4,6 +4,7 @@
 
 mod api;
 mod images;
+mod matrix;
 mod network;
 mod run;
 mod server;

@@ -12,18 +12,29 @@ use std::time::Duration;
 /// kubectl with one kubeconfig.
 #[derive(Clone, Debug)]
 pub struct Kubectl {
+    program: PathBuf,
     kubeconfig: PathBuf,
 }
 
 impl Kubectl {
     /// kubectl that reads `kubeconfig`.
     pub fn new(kubeconfig: &Path) -> Self {
-        Kubectl { kubeconfig: kubeconfig.to_owned() }
+        Kubectl { program: programs::kubectl(), kubeconfig: kubeconfig.to_owned() }
+    }
+
+    /// The same cluster by kubectl 1.32.
+    pub fn of_1_32(&self) -> Self {
+        Kubectl { program: programs::kubectl_1_32(), ..self.clone() }
+    }
+
+    /// The same cluster as another user, by the kubeconfig at this path.
+    pub fn with_kubeconfig(&self, kubeconfig: &Path) -> Self {
+        Kubectl { kubeconfig: kubeconfig.to_owned(), ..self.clone() }
     }
 
     /// The command for further arguments; what kubectl caches stays beside the kubeconfig.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(programs::kubectl());
+        let mut command = Command::new(&self.program);
         let home = self.kubeconfig.parent().unwrap_or(Path::new("/"));
         command.env("KUBECONFIG", &self.kubeconfig).env("HOME", home).args(args);
         command

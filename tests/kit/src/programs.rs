@@ -39,6 +39,23 @@ pub fn kubectl() -> PathBuf {
     find("CORACLE_KUBECTL", "kubectl", "run bash tests/tools.sh")
 }
 
+/// kubectl 1.32.
+pub fn kubectl_1_32() -> PathBuf {
+    find("CORACLE_KUBECTL_1_32", "kubectl-1.32", "run bash tests/tools.sh")
+}
+
+/// helm 4.
+pub fn helm() -> PathBuf {
+    find("CORACLE_HELM", "helm", "run bash tests/tools.sh")
+}
+
+/// A program of the Python environment that tests/tools.sh makes: `python`, `st`.
+pub fn python(name: &str) -> PathBuf {
+    let path = cache().join("python/bin").join(name);
+    assert!(path.is_file(), "{} is missing: run bash tests/tools.sh", path.display());
+    path
+}
+
 /// Debian's registry.
 pub fn docker_registry() -> PathBuf {
     find("CORACLE_REGISTRY", "docker-registry", "run bash tests/tools.sh")
