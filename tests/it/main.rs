@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic as the test may")]
 
 mod api;
+mod clients;
 mod images;
 mod matrix;
 mod network;

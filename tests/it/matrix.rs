@@ -47,14 +47,13 @@ by_each_version! {
 pub(crate) struct Rows {
     pub server: Server,
     pub kubectl: Kubectl,
-    pub is_1_32: bool,
 }
 
 impl Rows {
     pub fn start(is_1_32: bool) -> Self {
         let server = Server::start();
         let kubectl = if is_1_32 { server.kubectl().of_1_32() } else { server.kubectl() };
-        Rows { server, kubectl, is_1_32 }
+        Rows { server, kubectl }
     }
 
     /// A command that succeeds and prints all of these; words are split at spaces.

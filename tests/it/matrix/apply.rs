@@ -93,7 +93,7 @@ pub fn patches(rows: &Rows) {
     rows.fails(
         r#"patch deploy web --type=json -p [{"op":"test","path":"/spec/replicas","value":9}]"#,
         1,
-        &["the server rejected our request"],
+        &["The request is invalid", "/spec/replicas"],
     );
     rows.ok("label deploy web x=y", &["deployment.apps/web labeled"]);
     rows.fails("label deploy web x=z", 1, &["already has a value (y)"]);

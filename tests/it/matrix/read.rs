@@ -88,7 +88,9 @@ fn explains(rows: &Rows) {
     rows.ok("explain cronjob.spec", &["schedule", "concurrencyPolicy"]);
     rows.fails("explain nonsense", 1, &["nonsense"]);
     // Every kind can be explained whole.
-    for name in rows.ok("api-resources -o name --verbs=create", &[]).lines() {
+    let names = rows.ok("api-resources -o name --verbs=create", &[]);
+    // kubectl reads `events.events.k8s.io` as a field of the core group's Event.
+    for name in names.lines().filter(|name| *name != "events.events.k8s.io") {
         rows.ok(&format!("explain {name} --recursive"), &["KIND:", "FIELDS:"]);
     }
 }

@@ -27,7 +27,10 @@ pub fn rows(rows: &Rows) {
         &["horizontalpodautoscaler.autoscaling/web autoscaled"],
     );
     rows.ok("get hpa web", &["REFERENCE", "Deployment/web", "MINPODS", "MAXPODS"]);
-    rows.ok("get hpa.v1.autoscaling web -o jsonpath={.spec.targetCPUUtilizationPercentage}", &["50"]);
+    rows.ok(
+        "get horizontalpodautoscalers.v1.autoscaling web -o jsonpath={.spec.targetCPUUtilizationPercentage}",
+        &["50"],
+    );
     rows.ok("describe hpa web", &["Reference:", "Deployment/web"]);
     rows.ok(&format!("run p2 --image={one}"), &["pod/p2 created"]);
     rows.ok("wait --for=condition=Ready pod/p2 --timeout=60s", &["condition met"]);

@@ -265,7 +265,7 @@ impl Components {
                 self.pending.push(shape.name.clone().into_owned());
                 reference(&shape.name)
             }
-            Node::Either(..) => json!({}),
+            Node::Either(..) => json!({"description": "An object, or another kind of value in its place."}),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::kubelet::Target;
 use super::limits::CHUNKS_QUEUED_MAX;
-use super::pump::{Outlet, pump};
+use super::pump::{Outlet, pump_until_closed};
 use super::websocket::Socket;
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
@@ -52,7 +52,7 @@ async fn forward(target: Target, port: u16, channel: u8, incoming: mpsc::Receive
     match target.connect(port).await {
         Ok(stream) => {
             let outlet = Outlet::new(queue, move |bytes| message(channel, bytes));
-            pump(stream, incoming, &outlet, None).await;
+            pump_until_closed(stream, incoming, &outlet).await;
         }
         Err(text) => drop(queue.send(message(channel + 1, text.as_bytes())).await),
     }

@@ -39,6 +39,17 @@ pub(super) async fn pump(port: ByteStream, incoming: mpsc::Receiver<Bytes>, outl
     tokio::join!(upload(incoming, write), down);
 }
 
+/// The same for protocols in which the end of the Pod's bytes cannot be told but by the end of the
+/// whole: ends once the Pod has closed its side.
+pub(super) async fn pump_until_closed(port: ByteStream, incoming: mpsc::Receiver<Bytes>, outlet: &Outlet) {
+    let (read, write) = tokio::io::split(port);
+    let mut down = Box::pin(deliver(read, outlet));
+    tokio::select! {
+        () = &mut down => {}
+        () = upload(incoming, write) => down.await,
+    }
+}
+
 async fn upload(mut incoming: mpsc::Receiver<Bytes>, mut port: WriteHalf<ByteStream>) {
     while let Some(bytes) = incoming.recv().await {
         if port.write_all(&bytes).await.is_err() || port.flush().await.is_err() {
