@@ -7,6 +7,7 @@ pub mod cache;
 mod create;
 mod delete;
 pub(crate) mod envelope;
+mod eviction;
 pub(crate) mod hooks;
 pub(crate) mod managed;
 pub(crate) mod namespace;

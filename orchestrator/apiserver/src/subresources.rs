@@ -108,7 +108,7 @@ async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let options = DeleteOptions::parse(&eviction["deleteOptions"], asked.query)?;
     let mut writing = asked.writing()?;
     writing.dry_run |= options.dry_run;
-    asked.server.registry.delete(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
+    asked.server.registry.evict(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
     asked.respond(201, &success(None))
 }
 

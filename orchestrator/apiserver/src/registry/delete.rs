@@ -18,7 +18,7 @@ const FOREGROUND: &str = "foregroundDeletion";
 pub(crate) struct DeleteOptions {
     grace_seconds: Option<i64>,
     uid: Option<String>,
-    revision: Option<String>,
+    pub(super) revision: Option<String>,
     propagation: Option<String>,
     pub dry_run: bool,
 }
@@ -138,7 +138,8 @@ impl Registry {
     }
 }
 
-fn check_preconditions(
+/// Checks that an object is the one that the options name.
+pub(super) fn check_preconditions(
     writing: &Writing<'_>,
     name: &str,
     options: &DeleteOptions,

@@ -15,6 +15,7 @@ mod apply;
 mod audit;
 mod custom;
 mod deletion;
+mod evictions;
 mod extension;
 mod lists;
 mod load;
