@@ -10,5 +10,6 @@ mod network;
 mod run;
 mod server;
 mod store;
+mod streams;
 mod tidy;
 mod workloads;

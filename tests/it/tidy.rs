@@ -37,6 +37,11 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tests-kit", &[]),
+    ("tests-node", &["runtime-base"]),
+    (
+        "tests-testbed",
+        &["runtime-base", "orchestrator-apimachinery", "orchestrator-apiserver", "orchestrator-store", "tests-node"],
+    ),
     ("tests-it", &["tests-kit"]),
     ("tests-bench", &["tests-kit"]),
 ];

@@ -148,6 +148,9 @@ pub(crate) const ALL_VERBS: [Verb; 8] =
 /// The verbs of `status` and `scale`.
 pub(crate) const PART_VERBS: [Verb; 3] = [Verb::Get, Verb::Patch, Verb::Update];
 
+/// The verbs of `proxy`: one for each method.
+pub(crate) const PROXY_VERBS: [Verb; 5] = [Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+
 /// A row with all verbs, no subresources, no rules and the default columns.
 fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static str) -> Kind {
     let package = group.split('.').next().filter(|package| !package.is_empty()).unwrap_or("core");

@@ -210,14 +210,8 @@ impl Caller {
 
     /// A connection with TLS.
     pub async fn connect_tls(&self, place: &Place, trust: &Trust) -> Result<ByteStream, CallError> {
-        let config = client_config(trust)?;
-        let name = place.server_name();
-        let wrong = |_| CallError::Configuration(format!("{name:?} is no host name"));
-        let server_name = ServerName::try_from(name.clone()).map_err(wrong)?;
         let stream = self.connect(place).await?;
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let failed = |error: std::io::Error| CallError::Tls(error.to_string());
-        Ok(Box::new(connector.connect(server_name, stream).await.map_err(failed)?))
+        secure(stream, &place.server_name(), trust).await
     }
 
     /// Posts JSON and returns the JSON that is answered with 200.
@@ -274,7 +268,18 @@ async fn collect(mut body: hyper::body::Incoming) -> Result<Bytes, CallError> {
     Ok(bytes.freeze())
 }
 
-async fn tcp(host: &str, port: u16) -> Result<ByteStream, CallError> {
+/// TLS over a stream, with whom the name names.
+pub(crate) async fn secure(stream: ByteStream, name: &str, trust: &Trust) -> Result<ByteStream, CallError> {
+    let config = client_config(trust)?;
+    let wrong = |_| CallError::Configuration(format!("{name:?} is no host name"));
+    let server_name = ServerName::try_from(name.to_owned()).map_err(wrong)?;
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let failed = |error: std::io::Error| CallError::Tls(error.to_string());
+    Ok(Box::new(connector.connect(server_name, stream).await.map_err(failed)?))
+}
+
+/// A TCP connection.
+pub(crate) async fn tcp(host: &str, port: u16) -> Result<ByteStream, CallError> {
     let stream = TcpStream::connect((host, port)).await;
     let stream = stream.map_err(|error| CallError::Connect(format!("tcp {host}:{port}"), error.to_string()))?;
     // Small requests; a failure costs some milliseconds at most.

@@ -4,6 +4,7 @@
 //! cluster-wide kinds). What is special to a kind is in [`hooks`].
 
 pub mod cache;
+pub(crate) mod component;
 mod create;
 mod delete;
 pub(crate) mod envelope;
@@ -12,6 +13,7 @@ pub(crate) mod hooks;
 pub(crate) mod managed;
 pub(crate) mod namespace;
 mod object;
+mod part;
 pub(crate) mod pod;
 mod read;
 pub mod reader;
@@ -27,8 +29,9 @@ pub use object::Object;
 pub use reader::ObjectReader;
 
 pub(crate) use delete::DeleteOptions;
+pub(crate) use part::Part;
 pub(crate) use read::ListOptions;
-pub(crate) use update::{Change, Make, Part};
+pub(crate) use update::{Change, Make};
 pub(crate) use watch::{WatchOptions, include_object};
 
 use crate::admission::Dynamic;

@@ -147,6 +147,8 @@ pub struct Target {
     pub name: String,
     /// "" for the resource itself.
     pub subresource: String,
+    /// What follows `proxy`, as it came: "" or with a slash in front.
+    pub tail: String,
 }
 
 /// What a path is about.
@@ -165,7 +167,8 @@ impl Route {
         if path.len() > crate::limits::URI_BYTES_MAX {
             return Err(ApiError::new(414, "", "the path is too long"));
         }
-        let raw: Vec<&str> = path.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
+        let mut raw: Vec<&str> = path.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
+        let tail = proxied(&mut raw);
         let (start, resource) = match raw.first() {
             Some(&"api") => (2, raw.len() > 2),
             Some(&"apis") => (3, raw.len() > 3),
@@ -198,8 +201,19 @@ impl Route {
         }
         let part = |index: usize| rest.get(index).map_or_else(String::new, ToString::to_string);
         let (namespace, plural) = (namespace.to_owned(), plural.to_owned());
-        Ok(Route::Resource(Target { group, version, plural, namespace, name: part(0), subresource: part(1) }))
+        Ok(Route::Resource(Target { group, version, plural, namespace, name: part(0), subresource: part(1), tail }))
     }
+}
+
+/// Takes from the parts of a path what is meant for someone behind a proxy.
+fn proxied(parts: &mut Vec<&str>) -> String {
+    let proxy = match parts.as_slice() {
+        ["api", _, "namespaces", _, _, _, "proxy", ..] => 6,
+        ["api", _, plural, _, "proxy", ..] if *plural != "namespaces" => 4,
+        _ => return String::new(),
+    };
+    let tail = parts.split_off(proxy + 1);
+    if tail.is_empty() { String::new() } else { format!("/{}", tail.join("/")) }
 }
 
 /// What authorization is asked about a request.

@@ -3,8 +3,8 @@
 use crate::auth::{Attributes, Authorizer};
 use crate::body::{Request, Response};
 use crate::identity::Identity;
-use crate::registry::hooks;
 use crate::registry::{Answer, Change, DeleteOptions, ListOptions, Part, WatchOptions, Writing, include_object};
+use crate::registry::{component, hooks};
 use crate::request::{Media, Query, Shape, Target, negotiate};
 use crate::server::ApiServer;
 use crate::{crd, respond, reviews, subresources};
@@ -114,9 +114,14 @@ async fn serve_verb(
         return Err(ApiError::method_not_allowed());
     }
     let answer = match verb {
+        "get" if is_component(kind) => asked.component(),
+        "list" if is_component(kind) => asked.components(),
         "get" => asked.get().boxed().await,
         "list" => asked.list().boxed().await,
         "watch" => asked.watch().boxed().await,
+        "create" if kind.group.is_empty() && kind.plural == "bindings" => {
+            subresources::bind_by_name(&asked, request).boxed().await
+        }
         "create" if reviews::is_review(kind) => reviews::create(&asked, request).boxed().await,
         "create" => asked.create(request).boxed().await,
         "update" => asked.update(request, Part::Main).boxed().await,
@@ -133,6 +138,10 @@ async fn serve_verb(
         respond::warn(answer.headers_mut(), std::slice::from_ref(warning));
     }
     Ok(answer)
+}
+
+fn is_component(kind: &Kind) -> bool {
+    kind.group.is_empty() && kind.plural == "componentstatuses"
 }
 
 /// A request's body with its media type; refused when too large, if possible before it is read.
@@ -295,6 +304,17 @@ impl<'a> Asked<'a> {
             }),
         };
         self.respond(200, &shaped)
+    }
+
+    fn component(&self) -> Result<Response, ApiError> {
+        let name = &*self.target.name;
+        let found = component::named(name);
+        self.object(200, &found.ok_or_else(|| ApiError::not_found("", "componentstatuses", name))?)
+    }
+
+    fn components(&self) -> Result<Response, ApiError> {
+        let all: Vec<Bytes> = component::all().iter().map(|one| one.to_string().into()).collect();
+        self.items(&json!({}), all.iter())
     }
 
     async fn watch(&self) -> Result<Response, ApiError> {

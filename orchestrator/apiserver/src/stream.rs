@@ -1,4 +1,4 @@
-//! Streams between clients and nodes: logs and forwarded ports.
+//! Streams between clients and nodes: logs, commands in containers, forwarded ports.
 //!
 //! A client comes with a plain GET (logs), with a WebSocket (channels, or SPDY/3.1 tunnelled in
 //! it, as kubectl does) or with an upgrade to SPDY/3.1. The node is always spoken to in HTTP/1.1
@@ -6,22 +6,28 @@
 
 mod channels;
 mod dictionary;
+mod exec;
 mod forward;
 mod kubelet;
 mod limits;
 mod log;
+mod proxy;
 mod pump;
 mod query;
+mod remote;
 mod session;
 mod spdy;
+mod upgrade;
 mod websocket;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use exec::{RemoteCommand, remote_command};
 pub use forward::port_forward;
 pub(crate) use kubelet::Target as PodTarget;
 pub use log::log;
+pub(crate) use proxy::{Behind, Name, proxy};
 pub use spdy::fuzz;
 
 use crate::node::NodeDialer;

@@ -4,7 +4,8 @@ use crate::auth::{self, Attributes};
 use crate::body::{Request, Response};
 use crate::registry::{self, Change, DeleteOptions, Part};
 use crate::resources::{Asked, is_apply, read_object, read_patch_of, success};
-use crate::stream::{self, StreamContext};
+use crate::stream::{self, RemoteCommand, StreamContext};
+use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, meta, schema};
 use serde_json::Value;
 
@@ -12,9 +13,9 @@ use serde_json::Value;
 pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
     let (name, verb) = (asked.target.subresource.as_str(), asked.what.verb.as_str());
     if asked.kind.subresource(name).is_none() || asked.target.name.is_empty() {
-        return Err(not_served(asked));
+        return Err(ApiError::no_such_path());
     }
-    if !asked.has_verb(name, verb) {
+    if !asked.has_verb(name, verb) && name != "proxy" {
         return Err(ApiError::method_not_allowed());
     }
     match (&*asked.kind.plural, name, verb) {
@@ -23,24 +24,22 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         (_, "status", "patch") => asked.patch(request, Part::Status).await,
         (_, "scale", "get") => asked.respond(200, &registry::scale::of(asked.kind, &current(asked).await?)?),
         (_, "scale", _) => scale(asked, request).await,
+        ("pods", "ephemeralcontainers" | "resize", "get") => asked.get().await,
+        ("pods", "ephemeralcontainers", _) => write_part(asked, request, Part::Ephemeral).await,
+        ("pods", "resize", _) => write_part(asked, request, Part::Resize).await,
+        ("certificatesigningrequests", "approval", "get") => asked.get().await,
+        ("certificatesigningrequests", "approval", _) => write_part(asked, request, Part::Approval).await,
+        ("pods" | "services" | "nodes", "proxy", _) => proxy(asked, request).await,
         ("namespaces", "finalize", _) => finalize(asked, request).await,
-        ("pods", "binding", _) => bind(asked, request).await,
+        ("pods", "binding", _) => bind(asked, read_object(request).await?.value).await,
         ("pods", "eviction", _) => evict(asked, request).await,
         ("pods", "log", _) => log(asked, request.uri().clone().query().unwrap_or_default()).await,
         ("pods", "portforward", _) => port_forward(asked, request).await,
+        ("pods", "exec", _) => remote_command(asked, request, RemoteCommand::Exec).await,
+        ("pods", "attach", _) => remote_command(asked, request, RemoteCommand::Attach).await,
         ("serviceaccounts", "token", _) => token(asked, request).await,
         _ => Err(ApiError::no_such_path()),
     }
-}
-
-/// 404; of what users know from elsewhere it says that it is not there.
-fn not_served(asked: &Asked<'_>) -> ApiError {
-    let mut error = ApiError::no_such_path();
-    let (plural, name) = (&asked.kind.plural, &asked.target.subresource);
-    if matches!(name.as_str(), "attach" | "ephemeralcontainers" | "exec" | "proxy") {
-        error.message = format!("{plural}/{name} is not served by this version of the server");
-    }
-    error
 }
 
 /// The object itself.
@@ -87,8 +86,36 @@ async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiEr
     asked.change(Part::Raw, Vec::new(), &mut make).await
 }
 
-async fn bind(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+/// Writes one part of an object, as the method says.
+async fn write_part(asked: &Asked<'_>, request: Request, part: Part) -> Result<Response, ApiError> {
+    match asked.what.verb.as_str() {
+        "update" => asked.update(request, part).await,
+        _ => asked.patch(request, part).await,
+    }
+}
+
+/// A Binding in the namespace: the same as `pods/NAME/binding` of the Pod that it names.
+pub(crate) async fn bind_by_name(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
     let binding = read_object(request).await?.value;
+    let name = meta::name(&binding).to_owned();
+    if name.is_empty() {
+        let mut errors = Errors::default();
+        errors.required(&Path::new("metadata").child("name"), "name or generateName is required");
+        return Err(ApiError::invalid("", "Binding", "", &errors));
+    }
+    let catalog = asked.server.registry.caches.catalog();
+    let kind = catalog.resource("", "v1", "pods").ok_or_else(ApiError::no_such_path)?;
+    let mut target = asked.target.clone();
+    (target.plural, target.name, target.subresource) = ("pods".into(), name.clone(), "binding".into());
+    let mut what = asked.what.clone();
+    (what.resource, what.name, what.subresource) = ("pods".into(), name, "binding".into());
+    let Asked { server, who, query, shape, media, .. } = *asked;
+    let of_pod =
+        Asked { server, who, what: &what, target: &target, kind, query, shape, media, agent: asked.agent.clone() };
+    bind(&of_pod, binding).await
+}
+
+async fn bind(asked: &Asked<'_>, binding: Value) -> Result<Response, ApiError> {
     let own = meta::name(&binding);
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
@@ -121,14 +148,36 @@ async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
 }
 
 async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {
-    let context = StreamContext { dialer: &asked.server.dialer, tasks: &asked.server.tasks };
-    stream::log(&context, &current(asked).await?, query).await
+    stream::log(&asked.streams(), &current(asked).await?, query).await
+}
+
+/// WebSockets start with a GET, which must not make a right to read one to connect.
+async fn check_connect(asked: &Asked<'_>) -> Result<(), ApiError> {
+    let connect = Attributes { verb: "create".into(), ..asked.what.clone() };
+    asked.may(asked.who, &connect).await.map_err(|why| auth::forbidden(asked.who, &connect, &why))
 }
 
 async fn port_forward(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    // WebSockets start with a GET, which must not make a right to read one to connect.
-    let connect = Attributes { verb: "create".into(), ..asked.what.clone() };
-    asked.may(asked.who, &connect).await.map_err(|why| auth::forbidden(asked.who, &connect, &why))?;
-    let context = StreamContext { dialer: &asked.server.dialer, tasks: &asked.server.tasks };
-    stream::port_forward(&context, &current(asked).await?, request).await
+    check_connect(asked).await?;
+    stream::port_forward(&asked.streams(), &current(asked).await?, request).await
+}
+
+async fn remote_command(asked: &Asked<'_>, request: Request, action: RemoteCommand) -> Result<Response, ApiError> {
+    check_connect(asked).await?;
+    stream::remote_command(&asked.streams(), &current(asked).await?, action, request).await
+}
+
+async fn proxy(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let (plural, registry) = (&*asked.kind.plural, &asked.server.registry);
+    let name = stream::Name::parse(&asked.target.name, plural)?;
+    let object = registry.get(asked.kind, &asked.target.namespace, name.name).await?;
+    let object = serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?;
+    let behind = stream::Behind { plural, object: &object, name, tail: &asked.target.tail };
+    stream::proxy(&asked.streams(), &registry.caller, behind, request).await
+}
+
+impl Asked<'_> {
+    fn streams(&self) -> StreamContext<'_> {
+        StreamContext { dialer: &self.server.dialer, tasks: &self.server.tasks }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::cells::{NONE, UNKNOWN, or};
 use super::fields::{copy, entries, indexed, is_true, list, object_mut, text};
-use super::{AGE, NAME, cells, cluster, columns, names, pod_spec, state, status, texts};
+use super::{AGE, NAME, PROXY_VERBS, cells, cluster, columns, names, pod_spec, state, status, subresource_of, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub fn kind() -> Kind {
     Kind {
         short_names: texts(&["no"]),
-        subresources: vec![status()],
+        subresources: vec![subresource_of("proxy", ("", "v1", "NodeProxyOptions"), &PROXY_VERBS), status()],
         selectable_fields: texts(&["spec.unschedulable"]),
         columns: columns(&[
             NAME,

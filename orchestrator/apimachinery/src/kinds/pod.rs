@@ -1,7 +1,10 @@
 //! Pod.
 
 use super::fields::{copy, int, is_true, list, object_or_new, text};
-use super::{AGE, NAME, columns, names, namespaced, pod_spec, state, status, subresource, subresource_of, texts};
+use super::{
+    AGE, NAME, PART_VERBS, PROXY_VERBS, columns, names, namespaced, pod_spec, state, status, subresource,
+    subresource_of, texts,
+};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy, Verb};
 use serde_json::{Value, json};
@@ -17,10 +20,15 @@ pub fn kind() -> Kind {
         short_names: texts(&["po"]),
         categories: texts(&["all"]),
         subresources: vec![
+            subresource_of("attach", ("", "v1", "PodAttachOptions"), &[Verb::Create, Verb::Get]),
             subresource_of("binding", ("", "v1", "Binding"), &[Verb::Create]),
+            subresource("ephemeralcontainers", &PART_VERBS),
             subresource_of("eviction", ("policy", "v1", "Eviction"), &[Verb::Create]),
+            subresource_of("exec", ("", "v1", "PodExecOptions"), &[Verb::Create, Verb::Get]),
             subresource("log", &[Verb::Get]),
             subresource_of("portforward", ("", "v1", "PodPortForwardOptions"), &[Verb::Create, Verb::Get]),
+            subresource_of("proxy", ("", "v1", "PodProxyOptions"), &PROXY_VERBS),
+            subresource("resize", &PART_VERBS),
             status(),
         ],
         selectable_fields: texts(&[

@@ -1,7 +1,7 @@
 //! Service.
 
 use super::fields::{default, default_text, int, is_true, list, list_mut, object_mut, object_or_new, remove, text};
-use super::{AGE, NAME, cells, columns, names, namespaced, state, status, texts};
+use super::{AGE, NAME, PROXY_VERBS, cells, columns, names, namespaced, state, status, subresource_of, texts};
 use crate::kind::{Kind, Strategy};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub fn kind() -> Kind {
     Kind {
         short_names: texts(&["svc"]),
         categories: texts(&["all"]),
-        subresources: vec![status()],
+        subresources: vec![subresource_of("proxy", ("", "v1", "ServiceProxyOptions"), &PROXY_VERBS), status()],
         selectable_fields: texts(&["spec.clusterIP", "spec.type"]),
         columns: columns(&[
             NAME,

@@ -322,11 +322,11 @@ fn the_table_lists_what_kubectl_api_resources_shows() {
         configmaps v1 [cm] ns "ConfigMap" verbs 8 
         events v1 [ev] ns "Event" verbs 8 
         namespaces v1 [ns] cluster "Namespace" verbs 7 finalize,status
-        nodes v1 [no] cluster "Node" verbs 8 status
-        pods v1 [po] ns "Pod" verbs 8 binding,eviction,log,portforward,status
+        nodes v1 [no] cluster "Node" verbs 8 proxy,status
+        pods v1 [po] ns "Pod" verbs 8 attach,binding,ephemeralcontainers,eviction,exec,log,portforward,proxy,resize,status
         secrets v1 [] ns "Secret" verbs 8 
         serviceaccounts v1 [sa] ns "ServiceAccount" verbs 8 token
-        services v1 [svc] ns "Service" verbs 8 status
+        services v1 [svc] ns "Service" verbs 8 proxy,status
         deployments apps/v1 [deploy] ns "Deployment" verbs 8 scale,status
         replicasets apps/v1 [rs] ns "ReplicaSet" verbs 8 scale,status
         jobs batch/v1 [] ns "Job" verbs 8 status

@@ -106,7 +106,8 @@ impl Registry {
 
     /// Takes one disruption from a budget.
     async fn spend(&self, writing: &Writing<'_>, budget: &Value, pod: &str) -> Result<(), ApiError> {
-        let kind = self.caches.catalog().resource(GROUP, "v1", BUDGETS);
+        let catalog = self.caches.catalog();
+        let kind = catalog.resource(GROUP, "v1", BUDGETS);
         let kind = kind.ok_or_else(|| ApiError::internal("PodDisruptionBudgets are not served"))?;
         let (namespace, name) = (meta::namespace(budget), meta::name(budget));
         let what = Attributes {
@@ -120,7 +121,7 @@ impl Registry {
             ..Attributes::default()
         };
         let mut own = Writing {
-            kind: &kind,
+            kind,
             who: writing.who,
             what: &what,
             dry_run: writing.dry_run,

@@ -1,6 +1,6 @@
 //! Changing objects: update, patch, subresources.
 
-use super::{Answer, Registry, Writing, hooks, key, managed, remove_meta, store_error, with_revision};
+use super::{Answer, Part, Registry, Writing, hooks, key, managed, remove_meta, store_error, with_revision};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
 use orchestrator_apimachinery::field::Errors;
@@ -8,17 +8,6 @@ use orchestrator_apimachinery::kinds::metadata;
 use orchestrator_apimachinery::{ApiError, apply, meta};
 use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
 use serde_json::{Value, json};
-
-/// Which part of an object a change is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// Everything but status.
-    Main,
-    /// Status alone.
-    Status,
-    /// What the server itself changes, unchecked (bindings, finalizers of namespaces).
-    Raw,
-}
 
 /// How a change makes the new object.
 pub(crate) type Make<'a> = dyn FnMut(&Value) -> Result<Value, ApiError> + Send + 'a;
@@ -144,16 +133,14 @@ impl Registry {
         admission::mutate(&admission, &mut new).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
+        change.part.prepare(&kind, &mut new, old, self.now());
         if change.part == Part::Main {
-            kind.prepare_update(&mut new, old);
             (hook.complete)(self, &mut new, Some(old))?;
-        } else {
-            kind.prepare_status_update(&mut new, old);
         }
         kind.default(&mut new);
         metadata::validate(&kind, &new, &mut errors);
         metadata::validate_update(&new, old, &mut errors);
-        kind.validate_change(&new, old, &mut errors);
+        change.part.validate(&kind, &new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
         let admission = Admission::new(self, writing, Operation::Update, Some(old));
         admission::validate(&admission, &new).await?;

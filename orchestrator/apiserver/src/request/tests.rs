@@ -41,8 +41,22 @@ fn paths_cannot_leave_their_place() {
     ] {
         check(bad, Err(400));
     }
-    check("/api/v1/namespaces/a/pods/b/proxy/c", Err(404));
+    check("/api/v1/namespaces/a/pods/b/log/c", Err(404));
     check(&format!("/api/v1/pods/{}", "a".repeat(100_000)), Err(414));
+}
+
+#[test]
+fn what_follows_a_proxy_stays_as_it_came() {
+    for (path, name, tail) in [
+        ("/api/v1/namespaces/a/pods/b/proxy", "b", ""),
+        ("/api/v1/namespaces/a/pods/b/proxy/", "b", "/"),
+        ("/api/v1/namespaces/a/services/http:b:80/proxy/x%2fy//../z/", "http:b:80", "/x%2fy//../z/"),
+        ("/api/v1/nodes/n%3A1/proxy/%25", "n:1", "/%25"),
+    ] {
+        let Ok(Route::Resource(target)) = Route::parse(path) else { panic!("{path}") };
+        assert_eq!((&*target.name, &*target.subresource, &*target.tail), (name, "proxy", tail));
+    }
+    check("/api/v1/namespaces/../pods/b/proxy/c", Err(400));
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use super::StreamContext;
 use super::limits::{CONNECT_TIME_MAX, ERROR_BYTES_MAX};
 use super::query::encode;
+use crate::body::{Request, full};
 use crate::node::NodeDialer;
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{CONNECTION, HOST, UPGRADE};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use orchestrator_apimachinery::{ApiError, meta};
@@ -59,32 +61,58 @@ impl Target {
         })
     }
 
+    /// A node's kubelet itself.
+    pub fn of_node(ctx: &StreamContext<'_>, node: &str) -> Self {
+        Target {
+            dialer: ctx.dialer.clone(),
+            tasks: ctx.tasks.clone(),
+            node: node.into(),
+            namespace: String::new(),
+            pod: String::new(),
+            uid: String::new(),
+        }
+    }
+
     /// Sends a GET for `path` to the node, over a connection of its own.
     pub async fn get(&self, path: &str, upgrade: Option<&str>) -> Result<http::Response<Incoming>, NoAnswer> {
-        let answer = clock::within(CONNECT_TIME_MAX, self.get_patiently(path, upgrade)).await;
+        let mut request = http::Request::get(path);
+        if let Some(protocol) = upgrade {
+            request = request.header(CONNECTION, "Upgrade").header(UPGRADE, protocol);
+        }
+        let request = request.body(full(Bytes::new())).expect("names of a stored Pod make a valid path");
+        self.ask(request).await
+    }
+
+    /// Sends a request that is answered soon.
+    pub async fn ask(&self, request: Request) -> Result<http::Response<Incoming>, NoAnswer> {
+        let answer = clock::within(CONNECT_TIME_MAX, self.ask_patiently(request)).await;
         answer.unwrap_or_else(|| Err(NoAnswer::Slow(self.node.clone())))
     }
 
-    async fn get_patiently(&self, path: &str, upgrade: Option<&str>) -> Result<http::Response<Incoming>, NoAnswer> {
+    /// Sends a request, over a connection of its own.
+    pub async fn ask_patiently(&self, mut request: Request) -> Result<http::Response<Incoming>, NoAnswer> {
         let node = || self.node.clone();
-        let stream = self.dialer.dial(&self.node).await.map_err(|error| match error.kind() {
+        let dialled = clock::within(CONNECT_TIME_MAX, self.dialer.dial(&self.node)).await;
+        let stream = dialled.ok_or_else(|| NoAnswer::Slow(node()))?.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => NoAnswer::NotConnected(node()),
             _ => NoAnswer::Dial(node(), error),
         })?;
         let failed = |error| NoAnswer::Http(node(), error);
-        let handshake = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream));
-        let (mut sender, connection) = handshake.await.map_err(failed)?;
-        self.tasks.spawn("kubelet connection", async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "a connection to a kubelet ended");
-            }
-        });
-        let mut request = http::Request::get(path).header(HOST, "kubelet");
-        if let Some(protocol) = upgrade {
-            request = request.header(CONNECTION, "Upgrade").header(UPGRADE, protocol);
+        request.headers_mut().insert(HOST, HeaderValue::from_static("kubelet"));
+        send(&self.tasks, stream, request).await.map_err(failed)
+    }
+
+    /// What a client is told when the node does not do what it was asked for.
+    pub async fn refusal(&self, answer: http::Response<Incoming>) -> ApiError {
+        let status = answer.status();
+        let text = error_text(answer).await;
+        match status.as_u16() {
+            400 => ApiError::bad_request(text),
+            404 => ApiError::new(404, "NotFound", text),
+            500 => ApiError::internal(text),
+            501 => ApiError::new(501, "", text),
+            _ => ApiError::new(502, "", format!("node {:?} answered {status}: {text}", self.node)),
         }
-        let request = request.body(Empty::new()).expect("names of a stored Pod make a valid path");
-        sender.send_request(request).await.map_err(failed)
     }
 
     /// A connection to `port` of the Pod; the error is what the client is to read.
@@ -100,6 +128,21 @@ impl Target {
         let upgraded = hyper::upgrade::on(answer).await.map_err(|error| words(error.to_string()))?;
         Ok(Box::new(TokioIo::new(upgraded)))
     }
+}
+
+/// Sends one request over a stream, which is of no use after it.
+pub(super) async fn send(
+    tasks: &Tasks,
+    stream: ByteStream,
+    request: Request,
+) -> Result<http::Response<Incoming>, hyper::Error> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tasks.spawn("outgoing request", async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "a connection for one request ended");
+        }
+    });
+    sender.send_request(request).await
 }
 
 /// The plain text of a node's refusal, cut at a limit.

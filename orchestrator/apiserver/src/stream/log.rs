@@ -1,7 +1,7 @@
 //! `GET pods/NAME/log`.
 
 use super::StreamContext;
-use super::kubelet::{Target, error_text};
+use super::kubelet::Target;
 use super::query::{encode, pairs};
 use crate::body::{Response, full};
 use bytes::Bytes;
@@ -85,7 +85,7 @@ impl Options {
 }
 
 /// Only `0` and `false` mean no, as upstream reads them.
-fn boolean(value: &str) -> bool {
+pub(super) fn boolean(value: &str) -> bool {
     value != "0" && !value.eq_ignore_ascii_case("false")
 }
 
@@ -106,15 +106,8 @@ pub async fn log(ctx: &StreamContext<'_>, pod: &Value, query: &str) -> Result<Re
     };
     let path = format!("/containerLogs/{}/{}/{container}?{}", target.namespace, target.pod, options.query());
     let answer = target.get(&path, None).await?;
-    let status = answer.status();
-    if !status.is_success() {
-        let text = error_text(answer).await;
-        return Err(match status.as_u16() {
-            400 => ApiError::bad_request(text),
-            404 => ApiError::new(404, "NotFound", text),
-            500 => ApiError::internal(text),
-            _ => ApiError::new(502, "", format!("node {:?} answered {status}: {text}", target.node)),
-        });
+    if !answer.status().is_success() {
+        return Err(target.refusal(answer).await);
     }
     let body = answer.into_body().map_err(Into::into).boxed_unsync();
     let mut response = Response::new(body);
@@ -122,8 +115,8 @@ pub async fn log(ctx: &StreamContext<'_>, pod: &Value, query: &str) -> Result<Re
     Ok(response)
 }
 
-/// The container whose log is meant.
-fn container<'p>(pod: &'p Value, asked: &str) -> Result<&'p str, ApiError> {
+/// The container that is meant.
+pub(super) fn container<'p>(pod: &'p Value, asked: &str) -> Result<&'p str, ApiError> {
     let names = |list: &str| -> Vec<&'p str> {
         pod["spec"][list].as_array().into_iter().flatten().filter_map(|item| item["name"].as_str()).collect()
     };

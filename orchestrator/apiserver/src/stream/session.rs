@@ -7,7 +7,7 @@ use super::spdy::{self, Decoder, Frame, Reset};
 use bytes::Bytes;
 use runtime_base::{ByteStream, Tasks, clock};
 use std::collections::HashMap;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -29,7 +29,8 @@ pub(super) async fn serve(io: ByteStream, target: Target) {
     connections.cancel();
 }
 
-async fn send(mut frames: mpsc::Receiver<Bytes>, mut io: WriteHalf<ByteStream>) {
+/// Writes frames until there will be no more.
+pub(super) async fn send(mut frames: mpsc::Receiver<Bytes>, mut io: impl AsyncWrite + Unpin) {
     while let Some(frame) = frames.recv().await {
         if io.write_all(&frame).await.is_err() {
             return;

@@ -1,5 +1,5 @@
 mod channels;
-mod frames;
+pub(crate) mod frames;
 mod log;
 mod tunnel;
 mod world;

@@ -15,10 +15,19 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// The WebSocket on a connection whose handshake was answered.
 pub(super) async fn open(upgraded: Upgraded) -> Socket {
+    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config())).await
+}
+
+/// The server's end of a WebSocket to a node.
+pub(super) async fn open_to_node(upgraded: Upgraded) -> Socket {
+    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(config())).await
+}
+
+fn config() -> WebSocketConfig {
     let mut config = WebSocketConfig::default();
     config.max_message_size = Some(MESSAGE_BYTES_MAX);
     config.max_frame_size = Some(MESSAGE_BYTES_MAX);
-    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
+    config
 }
 
 /// The bytes in a WebSocket's binary messages as a stream, and the work that moves them: it must be

@@ -161,11 +161,14 @@ async fn who_may_only_get_may_not_connect() {
         read(kit.server.handle(Identity::user("eve", &[]), request).await).await
     };
     check(&connect("portforward").await, 403, "cannot create resource \"pods/portforward\"");
-    let unserved = connect("exec").await;
-    check(&unserved, 404, "pods/exec is not served by this version");
-    assert_eq!(unserved.1["details"], json!({}));
+    check(&connect("exec").await, 403, "cannot create resource \"pods/exec\"");
     let more = json!({"rules": rule(json!(["get", "create"]))});
     kit.patch(&format!("{rbac}/clusterroles/r"), "merge", more).await;
     kit.server.caches().fresh().await.unwrap();
     check(&connect("portforward").await, 400, "does not have a host assigned");
+    let query = "?stdout=true&command=ls";
+    check(&connect(&format!("exec{query}")).await, 400, "pod a does not have a host assigned");
+    check(&connect("exec").await, 400, "you must specify at least 1 of stdin, stdout, stderr");
+    check(&connect("exec?stdout=true").await, 400, "you must specify a command to execute");
+    check(&connect(&format!("exec{query}&container=x")).await, 400, "container x is not valid for pod a");
 }
