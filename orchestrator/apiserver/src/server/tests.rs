@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod admission;
 mod api;
 mod apply;
 mod audit;

@@ -11,10 +11,10 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 
 /// What a server answers: to a method, a path, headers and a body.
-type Answer = Arc<dyn Fn(&str, &http::HeaderMap, &[u8]) -> (u16, Value) + Send + Sync>;
+pub(super) type Answer = Arc<dyn Fn(&str, &http::HeaderMap, &[u8]) -> (u16, Value) + Send + Sync>;
 
 /// An HTTPS server on loopback: its port and its certificate (PEM).
-async fn https(tasks: &Tasks, answer: Answer) -> (u16, String) {
+pub(super) async fn https(tasks: &Tasks, answer: Answer) -> (u16, String) {
     let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let config = rustls::ServerConfig::builder_with_provider(crate::pki::provider())
