@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use orchestrator_apimachinery::{ApiError, meta};
 use runtime_base::ByteStream;
 use serde_json::Value;
+use std::net::IpAddr;
 
 /// The port at which kubelets listen; the dialer leads to it.
 const KUBELET_PORT: &str = "10250";
@@ -188,6 +189,9 @@ async fn connect(ctx: &StreamContext<'_>, caller: &Caller, behind: &Behind<'_>) 
             let none =
                 || ApiError::bad_request(format!("no preferred addresses found; known addresses: {}", name.name));
             let address = inside.and_then(|address| address["address"].as_str()).ok_or_else(none)?;
+            if !is_proxyable(address) {
+                return Err(ApiError::bad_request("address not allowed"));
+            }
             tcp(address, port).await.map_err(called)
         }
     }
@@ -207,8 +211,24 @@ fn pod_port(pod: &Value, name: &Name<'_>) -> Result<u16, ApiError> {
     Ok(first.and_then(|port| u16::try_from(port).ok()).unwrap_or(80))
 }
 
+/// Whether an address may be dialled for a client: not one that means the server's own host or link.
+fn is_proxyable(address: &str) -> bool {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(ip)) => !(ip.is_loopback() || ip.is_unspecified() || ip.is_link_local() || ip.is_multicast()),
+        Ok(IpAddr::V6(ip)) => {
+            !(ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast())
+        }
+        Err(_) => false,
+    }
+}
+
 /// The number of a Service's port that was asked for by number or name; none means the one without a name.
 fn service_port(service: &Value, asked: &str) -> Result<u16, ApiError> {
+    // A name outside of the cluster has no endpoints; the server calls nobody on a client's word.
+    if service["spec"]["type"] == "ExternalName" {
+        let name = meta::name(service);
+        return Err(ApiError::unavailable(format!("no endpoints available for service {name:?}")));
+    }
     let ports = || service["spec"]["ports"].as_array().into_iter().flatten();
     let number = asked.parse::<u64>().ok();
     let found = ports().find(|port| match number {

@@ -103,10 +103,25 @@ async fn a_service_is_reached_by_port_and_name() {
 }
 
 #[tokio::test]
+async fn nobody_outside_the_cluster_is_called() {
+    let kit = kit().await;
+    let spec = json!({"type": "ExternalName", "externalName": "localhost", "ports": [{"port": 22}]});
+    let (code, made) = kit.post(&format!("{CORE}/services"), json!({"metadata": {"name": "out"}, "spec": spec})).await;
+    assert_eq!(code, 201, "{made}");
+    let answer = kit.get(&format!("{CORE}/services/out:22/proxy/")).await;
+    check(&answer, 503, "no endpoints available for service \"out\"");
+}
+
+#[tokio::test]
 async fn a_node_is_its_kubelet() {
     let kit = kit().await;
     assert_eq!(kit.post("/api/v1/nodes", json!({"metadata": {"name": "here"}})).await.0, 201);
     assert_eq!(kit.get("/api/v1/nodes/here/proxy/healthz").await, (200, json!("ok")));
     assert_eq!(kit.get("/api/v1/nodes/here:10250/proxy/stats/x?y=1").await, (200, json!("GET /stats/x?y=1\n")));
+    for address in ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1"] {
+        let status = json!({"status": {"addresses": [{"type": "InternalIP", "address": address}]}});
+        assert_eq!(kit.patch("/api/v1/nodes/here/status", "merge", status).await.0, 200);
+        check(&kit.get("/api/v1/nodes/here:80/proxy/").await, 400, "address not allowed");
+    }
     check(&kit.get("/api/v1/nodes/none/proxy/healthz").await, 404, "nodes \"none\" not found");
 }
