@@ -5,7 +5,7 @@
 
 mod insecure;
 
-use crate::body;
+use crate::body::{self, Body};
 use crate::limits;
 use crate::node::NodeDialer;
 use crate::pki::provider;
@@ -22,10 +22,11 @@ use runtime_base::{ByteStream, Tasks, clock};
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// Why a call failed; the text is what the client of the API is told.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,14 @@ impl Place {
         }
     }
 
+    /// The port of the URL or of the Service.
+    fn port(&self) -> u16 {
+        match self {
+            Place::Url(uri) => uri.port_u16().unwrap_or(443),
+            Place::Service { port, .. } => *port,
+        }
+    }
+
     /// What a request line and the Host header say.
     fn request_parts(&self) -> (String, String) {
         match self {
@@ -133,6 +142,11 @@ impl Trust {
         };
         Ok(Trust { roots, ..Trust::default() })
     }
+
+    /// Whether the certificates can be used.
+    pub fn check(&self) -> Result<(), CallError> {
+        client_config(self).map(drop)
+    }
 }
 
 /// Calls others.
@@ -151,10 +165,7 @@ impl Caller {
     /// A connection to a place, still without TLS.
     pub async fn connect(&self, place: &Place) -> Result<ByteStream, CallError> {
         match place {
-            Place::Url(uri) => {
-                let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-                tcp(host, uri.port_u16().unwrap_or(443)).await
-            }
+            Place::Url(_) => tcp(&place.server_name(), place.port()).await,
             Place::Service { namespace, name, port, .. } => self.connect_service(namespace, name, *port).await,
         }
     }
@@ -210,8 +221,10 @@ impl Caller {
 
     /// A connection with TLS.
     pub async fn connect_tls(&self, place: &Place, trust: &Trust) -> Result<ByteStream, CallError> {
+        // What cannot work is told before anybody is dialled.
+        let (connector, server_name) = connector(&place.server_name(), trust)?;
         let stream = self.connect(place).await?;
-        secure(stream, &place.server_name(), trust).await
+        shake(&connector, server_name, stream).await
     }
 
     /// Posts JSON and returns the JSON that is answered with 200.
@@ -228,13 +241,6 @@ impl Caller {
 
     async fn post(&self, place: &Place, trust: &Trust, body: Bytes) -> Result<Value, CallError> {
         let stream = self.connect_tls(place, trust).await?;
-        let http = |error: hyper::Error| CallError::Http(error.to_string());
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
-        let connection = self.tasks.spawn("call", async move {
-            // The error is the request's, which tells it.
-            let _ = connection.await;
-        });
         let (path, host) = place.request_parts();
         let request = http::Request::post(path)
             .header(HOST, host)
@@ -242,17 +248,62 @@ impl Caller {
             .header(CONTENT_TYPE, "application/json")
             .body(body::full(body))
             .map_err(|error| CallError::Configuration(error.to_string()))?;
-        let answer = sender.send_request(request).await.map_err(http)?;
-        let status = answer.status();
-        let bytes = collect(answer.into_body()).await;
-        connection.abort();
-        let bytes = bytes?;
-        if !status.is_success() {
-            let text = String::from_utf8_lossy(&bytes).chars().take(limits::CALL_ERROR_CHARS_MAX).collect::<String>();
-            return Err(CallError::Http(format!("the server answered {status}: {}", text.trim())));
-        }
-        serde_json::from_slice(&bytes).map_err(|error| CallError::Http(format!("the answer is no JSON: {error}")))
+        exchange(&self.tasks, stream, request).await
     }
+}
+
+/// Gets JSON from an https URL, which may well be outside the cluster; it must answer itself, with 200.
+pub(crate) async fn get_json(tasks: &Tasks, url: &str, trust: &Trust, limit: Duration) -> Result<Value, CallError> {
+    let place = Place::of(&json!({"url": url}))?;
+    let (connector, server_name) = connector(&place.server_name(), trust)?;
+    let call = async {
+        let stream = tcp(&place.server_name(), place.port()).await?;
+        let stream = shake(&connector, server_name, stream).await?;
+        let (path, host) = place.request_parts();
+        let request = http::Request::get(path)
+            .header(HOST, host)
+            .header(ACCEPT, "application/json")
+            .body(body::full(Bytes::new()))
+            .map_err(|error| CallError::Configuration(error.to_string()))?;
+        exchange(tasks, stream, request).await
+    };
+    clock::within(limit, call).await.unwrap_or(Err(CallError::Timeout))
+}
+
+fn connector(name: &str, trust: &Trust) -> Result<(TlsConnector, ServerName<'static>), CallError> {
+    let config = client_config(trust)?;
+    let wrong = |_| CallError::Configuration(format!("{name:?} is no host name"));
+    let server_name = ServerName::try_from(name.to_owned()).map_err(wrong)?;
+    Ok((TlsConnector::from(Arc::new(config)), server_name))
+}
+
+async fn shake(
+    connector: &TlsConnector,
+    name: ServerName<'static>,
+    stream: ByteStream,
+) -> Result<ByteStream, CallError> {
+    let failed = |error: std::io::Error| CallError::Tls(error.to_string());
+    Ok(Box::new(connector.connect(name, stream).await.map_err(failed)?))
+}
+
+/// Sends one request over a connection and returns the JSON that is answered.
+async fn exchange(tasks: &Tasks, stream: ByteStream, request: http::Request<Body>) -> Result<Value, CallError> {
+    let http = |error: hyper::Error| CallError::Http(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
+    let connection = tasks.spawn("call", async move {
+        // The error is the request's, which tells it.
+        let _ = connection.await;
+    });
+    let answer = sender.send_request(request).await.map_err(http)?;
+    let status = answer.status();
+    let bytes = collect(answer.into_body()).await;
+    connection.abort();
+    let bytes = bytes?;
+    if !status.is_success() {
+        let text = String::from_utf8_lossy(&bytes).chars().take(limits::CALL_ERROR_CHARS_MAX).collect::<String>();
+        return Err(CallError::Http(format!("the server answered {status}: {}", text.trim())));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| CallError::Http(format!("the answer is no JSON: {error}")))
 }
 
 async fn collect(mut body: hyper::body::Incoming) -> Result<Bytes, CallError> {
@@ -270,12 +321,8 @@ async fn collect(mut body: hyper::body::Incoming) -> Result<Bytes, CallError> {
 
 /// TLS over a stream, with whom the name names.
 pub(crate) async fn secure(stream: ByteStream, name: &str, trust: &Trust) -> Result<ByteStream, CallError> {
-    let config = client_config(trust)?;
-    let wrong = |_| CallError::Configuration(format!("{name:?} is no host name"));
-    let server_name = ServerName::try_from(name.to_owned()).map_err(wrong)?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let failed = |error: std::io::Error| CallError::Tls(error.to_string());
-    Ok(Box::new(connector.connect(server_name, stream).await.map_err(failed)?))
+    let (connector, server_name) = connector(name, trust)?;
+    shake(&connector, server_name, stream).await
 }
 
 /// A TCP connection.

@@ -42,7 +42,7 @@ pub(crate) async fn create(asked: &Asked<'_>, request: Request) -> Result<Respon
             review["status"] = json!({"userInfo": user_info(asked.who)});
             review
         }
-        "tokenreviews" => asked.server.authenticator.token_review(&review),
+        "tokenreviews" => asked.server.authenticator.token_review(&review).await,
         "selfsubjectrulesreviews" => rules(asked, review)?,
         plural => access(asked, review, plural).await?,
     };

@@ -2,7 +2,10 @@
 
 use crate::admission::Dynamic;
 use crate::audit::{Audit, AuditConfig, AuditError, Trail};
-use crate::auth::{self, Attributes, Authentication, Authenticator, Authorizer, Rbac, TokenIssuer, impersonate};
+use crate::auth::{
+    self, Attributes, Authentication, Authenticator, Authorizer, Oidc, OidcConfig, OidcError, Rbac, TokenIssuer,
+    impersonate,
+};
 use crate::body::{Request, Response};
 use crate::fairness::{self, Fairness};
 use crate::identity::Identity;
@@ -52,6 +55,8 @@ pub struct ServerConfig {
     pub encryption: Keys,
     /// Writes down who does what.
     pub audit: Option<AuditConfig>,
+    /// Whose ID tokens are believed, besides the cluster's own.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// Why a server could not start.
@@ -66,6 +71,9 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error("cannot write the audit log")]
     Audit(#[from] AuditError),
+    /// The OpenID Connect issuer cannot be asked.
+    #[error("cannot believe ID tokens")]
+    Oidc(#[from] OidcError),
 }
 
 /// The API server.
@@ -105,6 +113,8 @@ impl ApiServer {
         });
         let tokens = Arc::new(TokenIssuer::new(pki, config.clock.clone(), config.rng.clone()));
         let authenticator = Authenticator::new(pki, tokens.clone(), caches.clone(), config.clock.clone())?;
+        let oidc = config.oidc.map(|oidc| Oidc::new(oidc, config.clock.clone(), config.tasks.clone())).transpose()?;
+        let authenticator = authenticator.with_oidc(oidc);
         let rbac = Arc::new(Rbac::new(caches.clone()));
         let audit = config.audit.map(|audit| Audit::start(audit, config.clock.clone())).transpose()?;
         let started = config.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -20,7 +20,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a cluster: store, API server, scheduler, controllers and kubelet in one process.
-    Server(ServerArgs),
+    Server(Box<ServerArgs>),
     /// Run manifests on a cluster of their own until Ctrl-C.
     Run(RunArgs),
     /// Build and push images.
@@ -89,6 +89,47 @@ pub struct AccessArgs {
     /// Rotated audit logs that are kept; 0 is all.
     #[arg(long = "audit-log-maxbackup", default_value_t = 10, value_name = "NUMBER")]
     pub audit_log_backups_max: usize,
+    /// ID tokens of others.
+    #[command(flatten)]
+    pub oidc: OidcArgs,
+}
+
+/// An OpenID Connect issuer whose ID tokens are believed.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct OidcArgs {
+    /// Let in those who show an ID token of this OpenID Connect issuer.
+    #[arg(long, value_name = "URL", requires = "oidc_client_id")]
+    pub oidc_issuer_url: Option<String>,
+    /// What the audience of an ID token must name.
+    #[arg(long, value_name = "ID", requires = "oidc_issuer_url")]
+    pub oidc_client_id: Option<String>,
+    /// The claim of an ID token that is the username.
+    #[arg(long, default_value = "sub", value_name = "CLAIM")]
+    pub oidc_username_claim: String,
+    /// Put this before usernames, - is nothing [default: the issuer's URL and #; nothing for the claim email].
+    #[arg(long, value_name = "PREFIX", requires = "oidc_issuer_url", allow_hyphen_values = true)]
+    pub oidc_username_prefix: Option<String>,
+    /// The claim of an ID token that is the user's groups.
+    #[arg(long, value_name = "CLAIM", requires = "oidc_issuer_url")]
+    pub oidc_groups_claim: Option<String>,
+    /// Put this before groups.
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub oidc_groups_prefix: String,
+    /// Let in only ID tokens with this claim; may be given several times.
+    #[arg(long, value_name = "CLAIM=VALUE", value_parser = claim, requires = "oidc_issuer_url")]
+    pub oidc_required_claim: Vec<(String, String)>,
+    /// Trust this authority's certificates for the issuer [default: the machine's].
+    #[arg(long, value_name = "FILE", requires = "oidc_issuer_url")]
+    pub oidc_ca_file: Option<PathBuf>,
+    /// What ID tokens may be signed with.
+    #[arg(long, default_value = "RS256", value_name = "ALGORITHM", value_delimiter = ',')]
+    pub oidc_signing_algs: Vec<String>,
+}
+
+/// Reads `CLAIM=VALUE`.
+fn claim(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be CLAIM=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// `coracle run`
@@ -179,6 +220,7 @@ impl Default for AccessArgs {
             audit_log_megabytes_max: 100,
             audit_log_days_max: 30,
             audit_log_backups_max: 10,
+            oidc: OidcArgs::default(),
         }
     }
 }

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
     logging::start(args.log.as_deref(), &args.command)?;
     match args.command {
-        Command::Server(args) => server::main(args),
+        Command::Server(args) => server::main(*args),
         Command::Run(args) => run::main(args),
         Command::Image(args) => image::main(args),
         Command::Store(args) => store::main(args),

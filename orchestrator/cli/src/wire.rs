@@ -4,7 +4,7 @@
 pub mod lock;
 mod names;
 
-use crate::args::{AccessArgs, DatastoreArgs};
+use crate::args::{AccessArgs, DatastoreArgs, OidcArgs};
 use crate::{image, store, version};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Client;
 use orchestrator_apiserver::audit::{AuditConfig, LogOptions, Policy};
+use orchestrator_apiserver::auth::OidcConfig;
 use orchestrator_apiserver::bootstrap::BootstrapConfig;
 use orchestrator_apiserver::pki::{Pki, PkiNames};
 use orchestrator_apiserver::vault::Keys;
@@ -215,6 +216,7 @@ async fn start_api(
         advertised: address.to_string(),
         encryption,
         audit: audit(config)?,
+        oidc: oidc(&config.access.oidc)?,
     };
     let server = ApiServer::start(server_config, store.clone(), &pki, dialer).await?;
     let bootstrap = BootstrapConfig {
@@ -243,6 +245,23 @@ fn audit(config: &ClusterConfig) -> anyhow::Result<Option<AuditConfig>> {
         backups_max: access.audit_log_backups_max,
     };
     Ok(Some(AuditConfig { policy, log }))
+}
+
+/// The OpenID Connect issuer that the user believes.
+fn oidc(args: &OidcArgs) -> anyhow::Result<Option<OidcConfig>> {
+    let (Some(issuer), Some(client)) = (&args.oidc_issuer_url, &args.oidc_client_id) else { return Ok(None) };
+    let read = |file: &PathBuf| std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+    Ok(Some(OidcConfig {
+        issuer_url: issuer.clone(),
+        client_id: client.clone(),
+        username_claim: args.oidc_username_claim.clone(),
+        username_prefix: args.oidc_username_prefix.clone(),
+        groups_claim: args.oidc_groups_claim.clone(),
+        groups_prefix: args.oidc_groups_prefix.clone(),
+        required_claims: args.oidc_required_claim.iter().cloned().collect(),
+        ca: args.oidc_ca_file.as_ref().map(read).transpose()?,
+        signing_algs: args.oidc_signing_algs.clone(),
+    }))
 }
 
 /// Clients on this machine reach an unspecified address by loopback.

@@ -125,7 +125,8 @@ impl Policy {
         }
         for (index, rule) in self.rules.iter().enumerate() {
             let field = format!("rules[{index}]");
-            if !rule.paths.is_empty() && !(rule.resources.is_empty() && rule.namespaces.is_empty()) {
+            let of_resources = !rule.resources.is_empty() || !rule.namespaces.is_empty();
+            if of_resources && !rule.paths.is_empty() {
                 return Err(format!(
                     "{field}.nonResourceURLs: rules cannot apply to both regular resources and non-resource URLs"
                 ));

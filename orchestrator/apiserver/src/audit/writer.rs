@@ -107,7 +107,7 @@ impl Log {
         let mut now = jiff::Timestamp::try_from(self.clock.now()).unwrap_or_default();
         let mut aside = self.aside(now);
         while aside.exists() {
-            now = now + jiff::SignedDuration::from_millis(1);
+            now += jiff::SignedDuration::from_millis(1);
             aside = self.aside(now);
         }
         std::fs::rename(path, aside)?;

@@ -1,6 +1,7 @@
 //! Who sent a request: a client certificate or a bearer token says it.
 
 use super::issuer::{ISSUER, TokenIssuer};
+use super::oidc::Oidc;
 use super::x509::Certificates;
 use super::{Authentication, bootstrap_token};
 use crate::identity::Identity;
@@ -17,10 +18,13 @@ use std::time::SystemTime;
 /// A browser cannot set headers on a WebSocket; it sends its token as a subprotocol of this prefix.
 const WEBSOCKET_TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
 
+const ELSEWHERE: &str = "token is meant for another audience";
+
 /// Finds out who sends a request.
 pub struct Authenticator {
     certificates: Certificates,
     tokens: Arc<TokenIssuer>,
+    oidc: Option<Arc<Oidc>>,
     objects: Arc<dyn ObjectReader>,
     clock: Clock,
 }
@@ -36,7 +40,13 @@ impl Authenticator {
     ) -> Result<Self, PkiError> {
         let certificates = Certificates::new(pki.roots()?)
             .map_err(|error| PkiError::Tls("ca.crt".into(), rustls::Error::General(error.to_string())))?;
-        Ok(Authenticator { certificates, tokens, objects, clock })
+        Ok(Authenticator { certificates, tokens, oidc: None, objects, clock })
+    }
+
+    /// Believes ID tokens of an OpenID Connect issuer too.
+    pub(crate) fn with_oidc(mut self, oidc: Option<Arc<Oidc>>) -> Self {
+        self.oidc = oidc;
+        self
     }
 
     /// Who sent these headers over a connection with this client certificate chain (DER, the leaf first).
@@ -52,7 +62,7 @@ impl Authenticator {
             }
         }
         match bearer_token(headers) {
-            Some(Ok(token)) => match self.identify(&token, &[ISSUER.to_owned()]) {
+            Some(Ok(token)) => match self.identify(&token, &[ISSUER.to_owned()]).await {
                 Ok((identity, _)) => return Authentication::Known(identity),
                 Err(why) => refusals.push(why),
             },
@@ -63,35 +73,34 @@ impl Authenticator {
     }
 
     /// The owner of a token, with those of `audiences` that it is meant for.
-    fn identify(&self, token: &str, audiences: &[String]) -> Result<(Identity, Vec<String>), String> {
+    async fn identify(&self, token: &str, audiences: &[String]) -> Result<(Identity, Vec<String>), String> {
         let now = self.clock.now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         if let Some((id, secret)) = bootstrap_token::parse(token) {
             let identity = bootstrap_token::identify(id, secret, now, &*self.objects)?;
-            let own: Vec<String> = audiences.iter().filter(|name| *name == ISSUER).cloned().collect();
-            return if own.is_empty() {
-                Err("token is meant for another audience".into())
-            } else {
-                Ok((identity, own))
-            };
+            return Ok((identity, own(audiences)?));
+        }
+        if let Some(oidc) = self.oidc.as_ref().filter(|oidc| oidc.issued(token)) {
+            let identity = oidc.identify(token, now).await?;
+            return Ok((identity, own(audiences)?));
         }
         let claims = self.tokens.verify(token)?;
         let identity = claims.identify(ISSUER, now, &*self.objects)?;
         let meant: Vec<String> = audiences.iter().filter(|name| claims.aud.contains(name)).cloned().collect();
         if meant.is_empty() {
-            return Err("token is meant for another audience".into());
+            return Err(ELSEWHERE.into());
         }
         Ok((identity, meant))
     }
 
     /// Answers a TokenReview (`POST authentication.k8s.io/v1 tokenreviews`): the same object with its status.
-    pub fn token_review(&self, review: &Value) -> Value {
+    pub async fn token_review(&self, review: &Value) -> Value {
         let spec = &review["spec"];
         let mut audiences: Vec<String> =
             spec["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         if audiences.is_empty() {
             audiences.push(ISSUER.into());
         }
-        let status = match self.identify(spec["token"].as_str().unwrap_or(""), &audiences) {
+        let status = match self.identify(spec["token"].as_str().unwrap_or(""), &audiences).await {
             Ok((identity, audiences)) => {
                 json!({"authenticated": true, "user": user_info(&identity), "audiences": audiences})
             }
@@ -101,6 +110,12 @@ impl Authenticator {
         answer["status"] = status;
         answer
     }
+}
+
+/// Those audiences that a token without an audience of ours is meant for: the server itself.
+fn own(audiences: &[String]) -> Result<Vec<String>, String> {
+    let own: Vec<String> = audiences.iter().filter(|name| *name == ISSUER).cloned().collect();
+    if own.is_empty() { Err(ELSEWHERE.into()) } else { Ok(own) }
 }
 
 /// An identity as `authentication.k8s.io/v1 UserInfo`, also for SelfSubjectReview's `status.userInfo`.

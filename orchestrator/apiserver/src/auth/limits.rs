@@ -25,3 +25,12 @@ pub const DELETION_LEEWAY: Duration = Duration::from_secs(60);
 pub const AGGREGATION_DEPTH_MAX: usize = 16;
 /// Most values of all `Impersonate-*` headers of a request; each costs an authorization.
 pub const IMPERSONATION_VALUES_MAX: usize = 64;
+/// Time between two fetches of an OpenID Connect issuer's keys; a client that makes up key ids must
+/// not make the server call it for each.
+pub const OIDC_FETCH_INTERVAL_MIN: Duration = Duration::from_secs(10);
+/// How long the issuer may take for each of its documents.
+pub const OIDC_FETCH_TIME_MAX: Duration = Duration::from_secs(10);
+/// Keys of the issuer that are believed; a token that names none is tried with each.
+pub const OIDC_KEYS_MAX: usize = 64;
+/// How far the issuer's clock may be ahead of ours when it says `nbf` (upstream's 5 min).
+pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(300);

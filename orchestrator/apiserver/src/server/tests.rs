@@ -86,6 +86,7 @@ pub(super) async fn audited_kit(store: Arc<dyn Store>, clock: Clock, audit: Opti
         advertised: "127.0.0.1:6443".into(),
         encryption: crate::vault::Keys::fleeting(&Rng::seeded(3)),
         audit,
+        oidc: None,
     };
     let server = ApiServer::start(config, store.clone(), &pki, Arc::new(OneNode(tasks.clone()))).await.unwrap();
     Kit { server, store, tasks, pki, _dir: dir }

@@ -13,7 +13,7 @@ fn lengths_and_tags_nest() {
 fn the_document_speaks_v2() {
     let document = document(&Catalog::builtin());
     let text = document.to_string();
-    for word in ["#/components/", "requestBody", "\"oneOf\"", "\"allOf\":"] {
+    for word in ["#/components/", "requestBody", "\"oneOf\":[", "\"allOf\":["] {
         assert!(!text.contains(word), "{word}");
     }
     let deployment = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"];

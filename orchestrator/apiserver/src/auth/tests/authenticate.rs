@@ -173,13 +173,14 @@ async fn a_token_review_tells_the_owner_for_its_audience() {
     let request = json!({"spec": {"audiences": ["vault"]}});
     let answer = house.tokens.token_request(&*house.world, &owner, &request).unwrap();
     let token = answer["status"]["token"].as_str().unwrap();
-    let review = |audiences: &[&str]| {
-        house.authenticator.token_review(&json!({"spec": {"token": token, "audiences": audiences}}))["status"].clone()
+    let review = async |audiences: &[&str]| {
+        let review = json!({"spec": {"token": token, "audiences": audiences}});
+        house.authenticator.token_review(&review).await["status"].clone()
     };
-    let good = review(&["vault", "other"]);
+    let good = review(&["vault", "other"]).await;
     assert_eq!((&good["authenticated"], &good["audiences"]), (&json!(true), &json!(["vault"])));
     assert_eq!(good["user"]["username"], "system:serviceaccount:shop:default");
-    assert_eq!(review(&[]), json!({"user": {}, "error": "token is meant for another audience"}));
+    assert_eq!(review(&[]).await, json!({"user": {}, "error": "token is meant for another audience"}));
     refused(house.authenticator.authenticate(&bearer(token), &[]).await);
 }
 

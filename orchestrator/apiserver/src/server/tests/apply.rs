@@ -178,6 +178,7 @@ async fn to_make_an_object_by_applying_needs_the_right_to_create() {
         "roleRef": {"kind": "ClusterRole", "name": "patcher", "apiGroup": "rbac.authorization.k8s.io"},
     });
     assert_eq!(kit.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding).await.0, 201);
+    kit.server.caches().fresh().await.unwrap();
     let send = async || {
         let path = format!("{MAPS}/a?fieldManager=me");
         let body = map("a", json!({"x": "1"})).to_string();
