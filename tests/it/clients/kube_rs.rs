@@ -88,23 +88,27 @@ async fn a_controller_makes_a_secret_for_each_config_map() {
         |_, _, _| Action::requeue(Duration::from_secs(1)),
         Arc::new(secrets.clone()),
     );
-    let running = tokio::task::spawn(controller.for_each(|_| async {}));
-    let mut seen = watcher(secrets.clone(), watcher::Config::default()).applied_objects().boxed();
-    let mut map = config_map("k");
-    map.metadata.labels = Some([("app".to_owned(), "k".to_owned())].into());
-    maps.create(&PostParams::default(), &map).await.unwrap();
-    let made = async {
-        loop {
-            let secret = seen.try_next().await.unwrap().unwrap();
-            if secret.name_any() == "k" {
-                return secret;
+    let checks = async {
+        let mut seen = watcher(secrets.clone(), watcher::Config::default()).applied_objects().boxed();
+        let mut map = config_map("k");
+        map.metadata.labels = Some([("app".to_owned(), "k".to_owned())].into());
+        maps.create(&PostParams::default(), &map).await.unwrap();
+        let made = async {
+            loop {
+                let secret = seen.try_next().await.unwrap().unwrap();
+                if secret.name_any() == "k" {
+                    return secret;
+                }
             }
-        }
+        };
+        let made = timeout(LIMIT, made).await.unwrap();
+        assert_eq!(made.data.unwrap()["a"].0, b"1");
+        // A Secret that somebody deletes is made again.
+        secrets.delete("k", &DeleteParams::default()).await.unwrap();
+        timeout(LIMIT, async { while seen.try_next().await.unwrap().unwrap().name_any() != "k" {} }).await.unwrap();
     };
-    let made = timeout(LIMIT, made).await.unwrap();
-    assert_eq!(made.data.unwrap()["a"].0, b"1");
-    // A Secret that somebody deletes is made again.
-    secrets.delete("k", &DeleteParams::default()).await.unwrap();
-    timeout(LIMIT, async { while seen.try_next().await.unwrap().unwrap().name_any() != "k" {} }).await.unwrap();
-    running.abort();
+    tokio::select! {
+        () = controller.for_each(|_| async {}) => panic!("the controller ended"),
+        () = checks => {}
+    }
 }
