@@ -36,6 +36,8 @@ pub struct BootstrapConfig {
     pub port: u16,
     /// The CA's certificate as PEM, also that of client certificates.
     pub ca: String,
+    /// The certificate as PEM of the authority by which extension servers know the server.
+    pub front_proxy_ca: String,
 }
 
 /// Writes to the store as the server itself, past admission by users' rights.
@@ -150,7 +152,14 @@ fn client_authentication(config: &BootstrapConfig) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "extension-apiserver-authentication", "namespace": "kube-system"},
-        "data": {"client-ca-file": config.ca},
+        "data": {
+            "client-ca-file": config.ca,
+            "requestheader-allowed-names": r#"["front-proxy-client"]"#,
+            "requestheader-client-ca-file": config.front_proxy_ca,
+            "requestheader-extra-headers-prefix": r#"["X-Remote-Extra-"]"#,
+            "requestheader-group-headers": r#"["X-Remote-Group"]"#,
+            "requestheader-username-headers": r#"["X-Remote-User"]"#,
+        },
     })
 }
 

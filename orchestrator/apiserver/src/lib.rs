@@ -7,6 +7,7 @@
 
 mod accept;
 mod admission;
+mod aggregation;
 pub mod audit;
 pub mod auth;
 pub mod body;

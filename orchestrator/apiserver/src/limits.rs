@@ -61,6 +61,10 @@ pub const GENERATE_NAME_BASE_MAX: usize = 58;
 pub const SERVICE_ACCOUNT_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long an open connection may take to end when the server stops.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long an extension server may take to tell what it serves (upstream's 5 s).
+pub const AVAILABILITY_TIME_MAX: Duration = Duration::from_secs(5);
+/// How often extension servers are looked at when nothing changes.
+pub const AVAILABILITY_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a conversion webhook may take (upstream's 30 s).
 pub const CONVERSION_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a write of a CustomResourceDefinition waits until its objects are served.

@@ -239,6 +239,28 @@ impl Caller {
         clock::within(limit, call).await.unwrap_or(Err(CallError::Timeout))
     }
 
+    /// Sends any request on and returns the answer, whose body is streamed.
+    pub async fn forward(
+        &self,
+        place: &Place,
+        trust: &Trust,
+        mut request: body::Request,
+    ) -> Result<body::Response, CallError> {
+        let stream = self.connect_tls(place, trust).await?;
+        let http = |error: hyper::Error| CallError::Http(error.to_string());
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
+        self.tasks.spawn("forwarded request", async move {
+            // The error is the body's, which tells it.
+            let _ = connection.await;
+        });
+        let (_, host) = place.request_parts();
+        let host = http::HeaderValue::from_str(&host).map_err(|error| CallError::Configuration(error.to_string()))?;
+        request.headers_mut().insert(HOST, host);
+        let answer = sender.send_request(request).await.map_err(http)?;
+        Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+    }
+
     async fn post(&self, place: &Place, trust: &Trust, body: Bytes) -> Result<Value, CallError> {
         let stream = self.connect_tls(place, trust).await?;
         let (path, host) = place.request_parts();

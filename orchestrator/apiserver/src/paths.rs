@@ -1,5 +1,6 @@
 //! Paths that are no resources: discovery, version, OpenAPI.
 
+use crate::aggregation::{Aggregation, Remote, merge};
 use crate::body::Response;
 use crate::registry::Caches;
 use crate::request::{Media, Shape, negotiate};
@@ -74,6 +75,13 @@ struct Made {
     tag: HeaderValue,
 }
 
+impl Made {
+    fn new(body: Bytes) -> Result<Self, ApiError> {
+        let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
+        Ok(Made { body, tag: HeaderValue::from_str(&tag).map_err(ApiError::internal)? })
+    }
+}
+
 /// Finished documents by path and form; all are of one catalog.
 #[derive(Default)]
 struct Documents {
@@ -84,13 +92,14 @@ struct Documents {
 /// Documents about the API itself, made on first use and forgotten when kinds come or go.
 pub(crate) struct Paths {
     caches: Arc<Caches>,
+    aggregation: Arc<Aggregation>,
     advertised: String,
     documents: Mutex<Documents>,
 }
 
 impl Paths {
-    pub fn new(caches: Arc<Caches>, advertised: String) -> Self {
-        Paths { caches, advertised, documents: Mutex::default() }
+    pub fn new(caches: Arc<Caches>, aggregation: Arc<Aggregation>, advertised: String) -> Self {
+        Paths { caches, aggregation, advertised, documents: Mutex::default() }
     }
 
     /// Answers a GET of `path`, whose query is `query`.
@@ -125,6 +134,11 @@ impl Paths {
     }
 
     fn document(&self, catalog: &Arc<Catalog>, path: &str, form: Form) -> Result<Option<Made>, ApiError> {
+        // What others serve may change at any time.
+        let remotes = if path.starts_with("/apis") { self.aggregation.all() } else { Vec::new() };
+        if !remotes.is_empty() {
+            return self.make(catalog, path, form, &remotes).map(Made::new).transpose();
+        }
         let key = (path.to_owned(), form);
         let lock = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         {
@@ -136,9 +150,8 @@ impl Paths {
                 return Ok(Some(made.clone()));
             }
         }
-        let Some(body) = self.make(catalog, path, form) else { return Ok(None) };
-        let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
-        let made = Made { body, tag: HeaderValue::from_str(&tag).map_err(ApiError::internal)? };
+        let Some(body) = self.make(catalog, path, form, &[]) else { return Ok(None) };
+        let made = Made::new(body)?;
         let mut documents = lock();
         if Arc::ptr_eq(&documents.of, catalog) {
             documents.made.insert(key, made.clone());
@@ -146,19 +159,24 @@ impl Paths {
         Ok(Some(made))
     }
 
-    fn make(&self, catalog: &Catalog, path: &str, form: Form) -> Option<Bytes> {
+    fn make(&self, catalog: &Catalog, path: &str, form: Form, remotes: &[Arc<Remote>]) -> Option<Bytes> {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let value = match parts.as_slice() {
             [root @ ("api" | "apis")] if matches!(form, Form::Aggregated | Form::AggregatedBeta) => {
                 let mut value = discovery::aggregated(catalog, *root == "api");
+                merge::into_discovery(&mut value, remotes);
                 if form == Form::AggregatedBeta {
                     value["apiVersion"] = json!("apidiscovery.k8s.io/v2beta1");
                 }
                 value
             }
             ["api"] => discovery::api_versions(&self.advertised),
-            ["apis"] => discovery::group_list(catalog),
-            ["apis", group] => discovery::group(catalog, group)?,
+            ["apis"] => {
+                let mut list = discovery::group_list(catalog);
+                merge::into_groups(&mut list, remotes);
+                list
+            }
+            ["apis", group] => merge::into_group(discovery::group(catalog, group), group, remotes)?,
             ["api", version] => discovery::resource_list(catalog, "", version)?,
             ["apis", group, version] => discovery::resource_list(catalog, group, version)?,
             ["version"] => version(),

@@ -130,6 +130,8 @@ pub struct Pki {
     dir: PathBuf,
     clock: Clock,
     ca: Authority,
+    /// Signs what this server shows to extension servers.
+    front_proxy: Authority,
     serving_certificate: CertificateDer<'static>,
     serving_key: rcgen::KeyPair,
     service_account_key: rcgen::KeyPair,
@@ -152,6 +154,12 @@ impl Pki {
     /// The CA's certificate as PEM: what clients trust, and what Pods get as `ca.crt`.
     pub fn ca_pem(&self) -> &str {
         &self.ca.pem
+    }
+
+    /// The certificate of the authority by which extension servers know this server, as PEM: the
+    /// `requestheader-client-ca-file`.
+    pub fn front_proxy_ca_pem(&self) -> &str {
+        &self.front_proxy.pem
     }
 
     /// The CA's certificate as DER.

@@ -1,5 +1,6 @@
 //! The cluster's own objects, written through the front door as the server's administrator.
 
+use crate::aggregation;
 use crate::body::full;
 use crate::bootstrap::{self, BootstrapConfig, ObjectWriter};
 use crate::identity::Identity;
@@ -27,6 +28,7 @@ impl ApiServer {
         let written = bootstrap::reconcile(&FrontDoor(self.clone()), config).await?;
         let (door, config) = (FrontDoor(self.clone()), config.clone());
         self.tasks.spawn("bootstrap objects", keep(door, config));
+        self.tasks.spawn("aggregation", aggregation::keep(self.clone()));
         Ok(written)
     }
 }

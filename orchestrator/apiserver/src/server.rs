@@ -1,6 +1,7 @@
 //! The server: who asks, whether they may, and where the request goes.
 
 use crate::admission::Dynamic;
+use crate::aggregation::{self, Aggregation};
 use crate::audit::{Audit, AuditConfig, AuditError, Trail};
 use crate::auth::{
     self, Attributes, Authentication, Authenticator, Authorizer, Oidc, OidcConfig, OidcError, Rbac, TokenIssuer,
@@ -92,6 +93,8 @@ pub struct ApiServer {
     /// Requests that read, and requests that change something, without watches and streams.
     in_flight: [AtomicUsize; 2],
     pub(crate) definitions: crd::Adopted,
+    /// What other servers answer.
+    pub(crate) aggregation: Arc<Aggregation>,
 }
 
 impl ApiServer {
@@ -130,19 +133,21 @@ impl ApiServer {
             node_ports: config.node_ports,
             allocation: tokio::sync::Mutex::new(()),
         };
+        let aggregation = Arc::new(Aggregation::new(pki.front_proxy_client()?));
         let server = Arc::new(ApiServer {
             registry,
             authenticator,
             tokens,
             dialer,
             tasks: config.tasks,
-            paths: Paths::new(caches.clone(), config.advertised),
+            paths: Paths::new(caches.clone(), aggregation.clone(), config.advertised),
             metrics: Metrics::default(),
             audit,
             fairness: Fairness::new(caches.clone()),
             started,
             in_flight: Default::default(),
             definitions: crd::Adopted::default(),
+            aggregation,
         });
         server.tasks.spawn("custom resources", crd::keep(server.clone(), definitions));
         Ok(server)
@@ -288,6 +293,9 @@ impl ApiServer {
             return Err(auth::forbidden(who, what, &why));
         }
         let serving = async {
+            if let Some(remote) = self.remote(route, request.uri().path()) {
+                return aggregation::forward(&self.registry.caller, &remote, who, request).await;
+            }
             match route {
                 Route::Other => self.serve_path(request).await,
                 Route::Resource(target) => resources::serve(self, who, what, target, query, request).await,
@@ -308,6 +316,17 @@ impl ApiServer {
         .unwrap_or_else(|error| respond::error(&error));
         turn.mark(result.headers_mut());
         Ok(result)
+    }
+
+    /// The other server that answers a path, if it is not for this one.
+    fn remote(&self, route: &Route, path: &str) -> Option<Arc<aggregation::Remote>> {
+        match route {
+            Route::Resource(target) => self.aggregation.remote(&target.group, &target.version),
+            Route::Other => {
+                let (group, version) = path.strip_prefix("/apis/")?.trim_end_matches('/').split_once('/')?;
+                self.aggregation.remote(group, version)
+            }
+        }
     }
 
     async fn serve_path(&self, request: Request) -> Result<Response, ApiError> {

@@ -224,6 +224,7 @@ async fn start_api(
         advertise_ip: GATEWAY.into(),
         port: address.port(),
         ca: pki.ca_pem().to_owned(),
+        front_proxy_ca: pki.front_proxy_ca_pem().to_owned(),
     };
     let seeded = server.bootstrap(&bootstrap).await;
     seeded.map_err(|error| anyhow!("cannot write the cluster's own objects: {error}"))?;

@@ -60,6 +60,7 @@ async fn main() -> anyhow::Result<()> {
         advertise_ip: Ipv4Addr::new(10, 244, 0, 1).into(),
         port: address.port(),
         ca: pki.ca_pem().to_owned(),
+        front_proxy_ca: pki.front_proxy_ca_pem().to_owned(),
     };
     server.bootstrap(&own).await.map_err(|error| anyhow!("cannot write the cluster's own objects: {error}"))?;
     server.listen(listener, pki.server_config()?, &tasks);

@@ -5,7 +5,13 @@ use std::sync::Mutex;
 
 fn config() -> BootstrapConfig {
     let ca = "CA".to_owned();
-    BootstrapConfig { service_ip: [10, 96, 0, 1].into(), advertise_ip: [10, 0, 0, 1].into(), port: 6443, ca }
+    BootstrapConfig {
+        service_ip: [10, 96, 0, 1].into(),
+        advertise_ip: [10, 0, 0, 1].into(),
+        port: 6443,
+        ca,
+        front_proxy_ca: "FRONT".into(),
+    }
 }
 
 /// A store whose first writes can meet a conflict.

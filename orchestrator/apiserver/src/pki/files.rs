@@ -17,17 +17,21 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// A longer file is no key and no certificate of ours.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// The files of the cluster's authority.
+const AUTHORITY: &str = "ca";
+
 /// See [`Pki::load_or_create`].
 pub(super) fn load_or_create(dir: &Path, names: &PkiNames, clock: Clock) -> Result<Pki, PkiError> {
     create_dir(dir, 0o700).map_err(|source| PkiError::Io { path: dir.into(), source })?;
     let files = Files { dir, now: clock.now() };
-    let ca = files.authority()?;
+    let ca = files.authority(AUTHORITY, "kubernetes")?;
     let (serving_certificate, serving_key) = files.serving(&ca, names)?;
     let service_account_key = match files.key("sa.key")? {
         Some(key) => key,
         None => files.new_key("sa.key", "service account tokens")?,
     };
-    Ok(Pki { dir: dir.into(), clock, ca, serving_certificate, serving_key, service_account_key })
+    let front_proxy = files.authority("front-proxy-ca", "front-proxy-ca")?;
+    Ok(Pki { dir: dir.into(), clock, ca, front_proxy, serving_certificate, serving_key, service_account_key })
 }
 
 struct Files<'a> {
@@ -91,39 +95,40 @@ impl Files<'_> {
 
     /// A key without a certificate is what a crash between the two leaves: the certificate
     /// follows. A certificate without a key cannot be mended.
-    fn authority(&self) -> Result<Authority, PkiError> {
-        let (key, certificate) = (self.key("ca.key")?, self.certificate("ca.crt")?);
+    fn authority(&self, name: &str, common_name: &str) -> Result<Authority, PkiError> {
+        let (key_file, file) = (&*format!("{name}.key"), &*format!("{name}.crt"));
+        let (key, certificate) = (self.key(key_file)?, self.certificate(file)?);
         let Some((pem, der)) = certificate else {
             for orphan in ["apiserver.crt", "sa.key"] {
-                if self.path(orphan).exists() {
-                    return Err(PkiError::Missing { path: self.path("ca.crt"), dir: self.dir.into() });
+                if name == AUTHORITY && self.path(orphan).exists() {
+                    return Err(PkiError::Missing { path: self.path(file), dir: self.dir.into() });
                 }
             }
             let key = match key {
                 Some(key) => key,
-                None => self.new_key("ca.key", "the certificate authority")?,
+                None => self.new_key(key_file, "the certificate authority")?,
             };
-            let ca = issue::authority(key, self.now)?;
-            self.write("ca.crt", &ca.pem)?;
+            let ca = issue::authority(key, common_name, self.now)?;
+            self.write(file, &ca.pem)?;
             return Ok(ca);
         };
-        let key = key.ok_or_else(|| PkiError::Missing { path: self.path("ca.key"), dir: self.dir.into() })?;
-        let parsed = self.parse("ca.crt", &der)?;
+        let key = key.ok_or_else(|| PkiError::Missing { path: self.path(key_file), dir: self.dir.into() })?;
+        let parsed = self.parse(file, &der)?;
         if !parsed.is_ca() {
-            return Err(self.damaged("ca.crt", "its certificate is not one of a certificate authority"));
+            return Err(self.damaged(file, "its certificate is not one of a certificate authority"));
         }
         if !holds_key(&parsed, &key) {
-            return Err(self.damaged("ca.crt", "it does not belong to ca.key"));
+            return Err(self.damaged(file, &format!("it does not belong to {key_file}")));
         }
         let validity = parsed.validity();
         if seconds(self.now) > validity.not_after.timestamp() {
-            let (path, when) = (self.path("ca.crt"), validity.not_after.to_string());
+            let (path, when) = (self.path(file), validity.not_after.to_string());
             return Err(PkiError::Expired { path, dir: self.dir.into(), when });
         }
         if seconds(self.now) < validity.not_before.timestamp() {
-            return Err(PkiError::NotYetValid { path: self.path("ca.crt"), when: validity.not_before.to_string() });
+            return Err(PkiError::NotYetValid { path: self.path(file), when: validity.not_before.to_string() });
         }
-        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| self.damaged("ca.crt", error))?;
+        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| self.damaged(file, error))?;
         Ok(Authority { pem, der, issuer })
     }
 

@@ -18,11 +18,11 @@ pub(super) fn key(subject: &str) -> Result<KeyPair, PkiError> {
 }
 
 /// A certificate that `key` signs for itself, and the right to sign others.
-pub(super) fn authority(key: KeyPair, now: SystemTime) -> Result<Authority, PkiError> {
+pub(super) fn authority(key: KeyPair, common_name: &str, now: SystemTime) -> Result<Authority, PkiError> {
     let name = "the certificate authority";
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "kubernetes");
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid(&mut params, now, CA_LIFETIME);
@@ -78,6 +78,19 @@ impl Pki {
         let certificate =
             params.signed_by(&key, &self.ca.issuer).map_err(|source| PkiError::Make(common_name.into(), source))?;
         Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    /// The certificate and PKCS #8 key with which this server calls extension servers, signed by
+    /// the front proxy's authority.
+    pub(crate) fn front_proxy_client(&self) -> Result<(Vec<CertificateDer<'static>>, Vec<u8>), PkiError> {
+        let name = "front-proxy-client";
+        let key = key(name)?;
+        let mut params = CertificateParams::default();
+        leaf(&mut params, name, self.clock.now());
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.front_proxy.issuer);
+        let certificate = certificate.map_err(|source| PkiError::Make(name.into(), source))?;
+        Ok((vec![der(&certificate)], key.serialize_der()))
     }
 
     /// A kubeconfig for the user `kubernetes-admin` of the group `kubeadm:cluster-admins`, with

@@ -31,7 +31,10 @@ async fn keys_are_made_once_and_read_by_their_owner_only() {
     let first = Pki::load_or_create(&dir, &names(), at(0)).unwrap();
     let made = snapshot(&dir);
     let listed: Vec<&str> = made.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(listed, ["apiserver.crt", "apiserver.key", "ca.crt", "ca.key", "sa.key"]);
+    assert_eq!(
+        listed,
+        ["apiserver.crt", "apiserver.key", "ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "sa.key"]
+    );
     for (name, _) in &made {
         assert_eq!(fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }

@@ -34,6 +34,7 @@ impl World {
             advertise_ip: [10, 0, 0, 1].into(),
             port: 6443,
             ca: "CA".into(),
+            front_proxy_ca: "FRONT".into(),
         };
         crate::bootstrap::objects(&config).iter().for_each(|object| world.put(object));
         world

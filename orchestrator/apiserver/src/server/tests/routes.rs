@@ -37,6 +37,7 @@ async fn bootstrapped() -> Kit {
         advertise_ip: [10, 0, 0, 1].into(),
         port: 6443,
         ca: "CA".into(),
+        front_proxy_ca: "FRONT".into(),
     };
     kit.server.bootstrap(&config).await.unwrap();
     let binding = json!({

@@ -82,6 +82,7 @@ async fn who_shows_nothing_is_refused_but_for_health() {
         advertise_ip: [10, 0, 0, 1].into(),
         port: 1,
         ca: "CA".into(),
+        front_proxy_ca: "FRONT".into(),
     };
     kit.server.bootstrap(&config).await.unwrap();
     for (path, code) in [

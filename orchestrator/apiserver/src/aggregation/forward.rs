@@ -1,0 +1,81 @@
+//! Requests that are sent on to extension servers, with who asks in their headers.
+
+use super::{Remote, unreachable};
+use crate::body::{Request, Response};
+use crate::identity::Identity;
+use crate::outbound::Caller;
+use futures::FutureExt;
+use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, UPGRADE};
+use http::{HeaderMap, Version};
+use orchestrator_apimachinery::ApiError;
+
+const USER: &str = "x-remote-user";
+const UID: &str = "x-remote-uid";
+const GROUP: &str = "x-remote-group";
+const EXTRA: &str = "x-remote-extra-";
+
+/// Sends a request on and returns the answer.
+pub(crate) async fn forward(
+    caller: &Caller,
+    remote: &Remote,
+    who: &Identity,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if !remote.available {
+        return Err(unreachable());
+    }
+    send(caller, remote, who, request).await
+}
+
+/// The same, whether or not the server is known to be reachable.
+pub(super) async fn send(
+    caller: &Caller,
+    remote: &Remote,
+    who: &Identity,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+    *request.uri_mut() = path.parse().map_err(ApiError::internal)?;
+    *request.version_mut() = Version::HTTP_11;
+    tell_who(request.headers_mut(), who)?;
+    let answer = caller.forward(&remote.place, &remote.trust, request).boxed().await;
+    answer.map_err(|error| ApiError::unavailable(format!("error trying to reach service: {error}")))
+}
+
+/// Takes away what the client said of itself and says who it is.
+fn tell_who(headers: &mut HeaderMap, who: &Identity) -> Result<(), ApiError> {
+    let foreign =
+        |name: &HeaderName| name.as_str().starts_with("x-remote-") || name.as_str().starts_with("impersonate-");
+    let names: Vec<HeaderName> = headers.keys().filter(|name| foreign(name)).cloned().collect();
+    for name in names.iter().chain([&AUTHORIZATION, &CONNECTION, &UPGRADE]) {
+        headers.remove(name);
+    }
+    let mut add = |name: &str, value: &str| -> Result<(), ApiError> {
+        let name = HeaderName::try_from(name).map_err(ApiError::internal)?;
+        headers.append(name, HeaderValue::try_from(value).map_err(ApiError::internal)?);
+        Ok(())
+    };
+    add(USER, &who.name)?;
+    if !who.uid.is_empty() {
+        add(UID, &who.uid)?;
+    }
+    for group in &who.groups {
+        add(GROUP, group)?;
+    }
+    for (key, values) in &who.extra {
+        for value in values {
+            add(&format!("{EXTRA}{}", escape(key)), value)?;
+        }
+    }
+    Ok(())
+}
+
+/// A key as a header's name spells it: what is no letter, digit or dash is percent-encoded.
+fn escape(key: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+        byte if byte.is_ascii_uppercase() => char::from(byte).to_ascii_lowercase().to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    key.bytes().map(byte).collect()
+}
