@@ -81,7 +81,7 @@ fn an_event_of_the_new_group_is_one_of_the_core_group() {
     assert_eq!(kind(V1).field_text(&core, "reportingController"), "c");
     shown(
         V1,
-        &[event.clone()],
+        std::slice::from_ref(&event),
         expect![[r#"
         59m |  | Started | pod/p |  | k | hello | 60m | 3 | e
     "#]],
