@@ -118,7 +118,7 @@ impl Files<'_> {
             return Err(self.damaged(file, "its certificate is not one of a certificate authority"));
         }
         if !holds_key(&parsed, &key) {
-            return Err(self.damaged(file, &format!("it does not belong to {key_file}")));
+            return Err(self.damaged(file, format!("it does not belong to {key_file}")));
         }
         let validity = parsed.validity();
         if seconds(self.now) > validity.not_after.timestamp() {
