@@ -53,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
         advertised: address.to_string(),
         encryption: Keys::load_or_create(&dir.path().join("encryption.keys"), &Rng::from_os())?,
         audit: None,
+        oidc: None,
     };
     let server = ApiServer::start(config, store, &pki, Arc::new(Here(tasks.clone()))).await?;
     let own = BootstrapConfig {
