@@ -15,6 +15,13 @@ pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 pub const CONNECTIONS_MAX: usize = 8192;
 /// Streams of one HTTP/2 connection at one time.
 pub const STREAMS_MAX: u32 = 250;
+/// Streams of one HTTP/2 connection that its client reset before the server looked at them; beyond it
+/// the connection ends (a flood of requests that are taken back at once).
+pub const RESETS_PENDING_MAX: usize = 20;
+/// Time between two pings of an HTTP/2 client, which find out that it is gone.
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Time for its answer.
+pub const PING_TIME_MAX: Duration = Duration::from_secs(20);
 /// Requests at one time, that all limited priority levels share (upstream's 400 and 200).
 pub const SEATS_MAX: usize = 600;
 /// How long a request waits for its turn before it is refused with 429 (upstream's quarter of the

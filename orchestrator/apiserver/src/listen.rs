@@ -1,5 +1,8 @@
 //! Connections: TLS, HTTP/1.1 and HTTP/2, upgrades.
 
+mod opening;
+
+use self::opening::Opening;
 use crate::body::BodyError;
 use crate::limits;
 use crate::server::ApiServer;
@@ -18,6 +21,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -124,11 +128,22 @@ async fn serve_connection(
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::STREAMS_MAX)
+        .max_pending_accept_reset_streams(limits::RESETS_PENDING_MAX)
         .max_header_list_size(limits::HEADER_BYTES_MAX as u32)
-        .keep_alive_interval(Duration::from_secs(30));
+        .keep_alive_interval(limits::PING_INTERVAL)
+        .keep_alive_timeout(limits::PING_TIME_MAX);
+    let (stream, told) = Opening::new(stream);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+    // The limits of either version of HTTP begin only when a client has told which it speaks.
+    let silent = async {
+        runtime_base::clock::sleep(limits::HEADER_TIME_MAX).await;
+        if told.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
+        () = silent => None,
         () = tasks.stopping() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {

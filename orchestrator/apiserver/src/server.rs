@@ -394,12 +394,11 @@ impl Drop for InFlight<'_> {
 /// Reads where a request goes.
 fn parse(request: &Request) -> Result<(Query, Route), ApiError> {
     let uri = request.uri();
-    let query = Query::parse(uri.query().unwrap_or_default())?;
-    let route = Route::parse(uri.path())?;
-    match uri.query().map_or(0, str::len) > limits::URI_BYTES_MAX {
-        true => Err(ApiError::new(414, "", "the query is too long")),
-        false => Ok((query, route)),
+    let query = uri.query().unwrap_or_default();
+    if query.len() > limits::URI_BYTES_MAX {
+        return Err(ApiError::new(414, "", "the query is too long"));
     }
+    Ok((Query::parse(query)?, Route::parse(uri.path())?))
 }
 
 #[cfg(test)]

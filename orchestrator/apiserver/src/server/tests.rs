@@ -18,6 +18,7 @@ mod custom;
 mod deletion;
 mod evictions;
 mod extension;
+mod hostile;
 mod lists;
 mod load;
 mod pods;
