@@ -406,7 +406,7 @@ impl<'a> Asked<'a> {
         writing.dry_run |= options.dry_run;
         let Target { namespace, name, .. } = self.target;
         let answer = self.server.registry.delete(&mut writing, namespace, name, &options).await?;
-        if !answer.deleted {
+        if !answer.deleted || hooks::of(self.kind).answers_with_deleted {
             return self.object(200, &answer.object);
         }
         let mut details = json!({"name": name, "kind": self.kind.plural, "uid": meta::uid(&answer.object)});

@@ -16,7 +16,7 @@ pub fn rows(rows: &Rows) {
     rows.ok("logs p1 --tail=5 --timestamps", &[]);
     rows.ok("logs -l app=web --all-containers --prefix", &[]);
     rows.fails("logs p1 -c nothing", 1, &["container nothing is not valid for pod p1"]);
-    rows.ok("events", &["REASON", "pod/p1"]);
+    rows.ok("events", &["REASON", "Pod/p1"]);
     rows.ok("events --for pod/p1", &["Scheduled", "Started"]);
     forwarding(rows);
     rows.fails("top pods", 1, &["Metrics API not available"]);

@@ -17,6 +17,8 @@ pub(crate) struct Hook {
     pub held: fn(&Value) -> bool,
     /// Names that may not be deleted.
     pub name_is_protected: fn(&str) -> bool,
+    /// Whether the answer of a delete is the object that is gone, and not a Status.
+    pub answers_with_deleted: bool,
 }
 
 const NONE: Hook = Hook {
@@ -25,12 +27,15 @@ const NONE: Hook = Hook {
     deleting: |_| {},
     held: |_| false,
     name_is_protected: |_| false,
+    answers_with_deleted: false,
 };
 
 const NAMESPACES: Hook =
     Hook { deleting: namespace::deleting, held: namespace::held, name_is_protected: namespace::is_protected, ..NONE };
 
-const SERVICES: Hook = Hook { allocates: true, complete: service::complete, ..NONE };
+const SERVICES: Hook = Hook { allocates: true, complete: service::complete, answers_with_deleted: true, ..NONE };
+
+const ANSWERING: Hook = Hook { answers_with_deleted: true, ..NONE };
 
 const DEFINITIONS: Hook = Hook { allocates: true, complete: crd::complete, deleting: crd::deleting, ..NONE };
 
@@ -39,6 +44,15 @@ pub(crate) fn of(kind: &Kind) -> &'static Hook {
     match (&*kind.group, &*kind.plural) {
         ("", "namespaces") => &NAMESPACES,
         ("", "services") => &SERVICES,
+        (
+            "",
+            "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "pods"
+            | "podtemplates"
+            | "resourcequotas"
+            | "serviceaccounts",
+        ) => &ANSWERING,
         (crd::GROUP, crd::PLURAL) => &DEFINITIONS,
         _ => &NONE,
     }
