@@ -2,6 +2,7 @@
 //! server says of itself.
 
 mod kube_rs;
+mod schemathesis;
 
 use std::process::Command;
 use tests_kit::{Server, programs};
