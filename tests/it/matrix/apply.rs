@@ -81,7 +81,9 @@ pub fn patches(rows: &Rows) {
     rows.ok_with("create -f -", &deployment("web", 0, "img:1").to_string(), &["created"]);
     let replicas = "get deploy web -o jsonpath={.spec.replicas}";
     rows.ok(r#"patch deploy web -p {"spec":{"replicas":3}}"#, &["deployment.apps/web patched"]);
-    rows.ok(r#"patch deploy web -p {"spec":{"replicas":3}}"#, &["patched (no change)"]);
+    // Of an object that no controller writes to meanwhile.
+    rows.ok("create configmap still --from-literal=a=b", &["created"]);
+    rows.ok(r#"patch configmap still -p {"data":{"a":"b"}}"#, &["configmap/still patched (no change)"]);
     rows.ok(replicas, &["3"]);
     rows.ok(r#"patch deploy web --type=merge -p {"spec":{"replicas":4}}"#, &["patched"]);
     rows.ok(r#"patch deploy web --type=json -p [{"op":"replace","path":"/spec/replicas","value":5}]"#, &["patched"]);

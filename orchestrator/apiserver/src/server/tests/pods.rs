@@ -101,12 +101,13 @@ async fn a_pod_goes_with_grace() {
     assert_eq!(shorter["metadata"]["deletionGracePeriodSeconds"], 5);
     assert!(shorter["metadata"]["deletionTimestamp"].as_str().unwrap() < first.as_str());
     // The kubelet confirms.
-    let (_, status) = kit.delete(&path, json!({"gracePeriodSeconds": 0})).await;
-    assert_eq!(status["status"], "Success");
+    let (code, gone) = kit.delete(&path, json!({"gracePeriodSeconds": 0})).await;
+    assert_eq!((code, &gone["kind"], &gone["metadata"]["name"]), (200, &json!("Pod"), &json!("a")));
     check(&kit.get(&path).await, 404, "not found");
     // A Pod that is nowhere goes at once.
     kit.post(PODS, pod("b")).await;
-    assert_eq!(kit.delete(&format!("{PODS}/b"), Value::Null).await.1["status"], "Success");
+    assert_eq!(kit.delete(&format!("{PODS}/b"), Value::Null).await.1["metadata"]["name"], "b");
+    check(&kit.get(&format!("{PODS}/b")).await, 404, "not found");
 }
 
 #[tokio::test]
