@@ -96,3 +96,5 @@ pub const RENEW_PAGE: usize = 500;
 pub const COMPRESS_BYTES_MIN: u64 = 128 * 1024;
 /// Series that `/metrics` keeps; a client that asks for made-up resources adds none beyond.
 pub const SERIES_MAX: usize = 2000;
+/// Objects of a collection that are deleted at the same time, so that their writes share commits.
+pub const DELETES_MAX: usize = 64;

@@ -85,6 +85,8 @@ pub(crate) struct Writing<'a> {
 /// An object as it is answered: JSON with its resourceVersion.
 pub(crate) struct Answer {
     pub object: Value,
+    /// The same as bytes, when they are at hand.
+    pub json: Option<Bytes>,
     /// Whether the object is gone now.
     pub deleted: bool,
 }

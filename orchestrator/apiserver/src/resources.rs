@@ -3,13 +3,16 @@
 use crate::auth::{Attributes, Authorizer};
 use crate::body::{Request, Response};
 use crate::identity::Identity;
-use crate::registry::{Answer, Change, DeleteOptions, ListOptions, Part, WatchOptions, Writing, include_object};
+use crate::limits::DELETES_MAX;
+use crate::registry::{
+    Answer, Change, DeleteOptions, ListOptions, Object, Part, WatchOptions, Writing, include_object,
+};
 use crate::registry::{component, hooks};
 use crate::request::{Media, Query, Shape, Target, negotiate};
 use crate::server::ApiServer;
 use crate::{crd, respond, reviews, subresources};
 use bytes::{Bytes, BytesMut};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt};
 use http::Method;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
@@ -238,7 +241,12 @@ impl<'a> Asked<'a> {
 
     /// A written object, with warnings.
     pub fn written(&self, code: u16, answer: &Answer, warnings: &[String]) -> Result<Response, ApiError> {
-        let mut response = self.object(code, &answer.object)?;
+        let mut response = match &answer.json {
+            Some(json) if self.shape == Shape::Plain && self.media == Media::Json => {
+                respond::bytes(code, respond::JSON, json.clone())
+            }
+            _ => self.object(code, &answer.object)?,
+        };
         respond::warn(response.headers_mut(), warnings);
         Ok(response)
     }
@@ -421,21 +429,32 @@ impl<'a> Asked<'a> {
         let list_options = ListOptions::parse(self.query, self.kind)?;
         let registry = &self.server.registry;
         let list = registry.list(self.kind, &self.target.namespace, &list_options).await?;
+        let protected = hooks::of(self.kind).name_is_protected;
         let mut deleted: Vec<Bytes> = Vec::new();
-        for object in &list.objects {
-            if (hooks::of(self.kind).name_is_protected)(object.name()) {
-                continue;
+        for some in list.objects.chunks(DELETES_MAX) {
+            let mut deletes = Vec::with_capacity(some.len());
+            for object in some {
+                if !protected(object.name()) {
+                    deletes.push(self.delete_one(object, &options).boxed());
+                }
             }
-            let mut writing = self.writing()?;
-            writing.dry_run |= options.dry_run;
-            match registry.delete(&mut writing, object.namespace(), object.name(), &options).await {
-                Ok(answer) => deleted.push(answer.object.to_string().into()),
-                Err(error) if error.code == 404 => {}
-                Err(error) => return Err(error),
+            for done in join_all(deletes).await {
+                deleted.extend(done?);
             }
         }
         let metadata = json!({"resourceVersion": registry.store.revision().to_string()});
         self.items(&metadata, deleted.iter())
+    }
+
+    /// Deletes one of a collection; `None` when it is gone already.
+    async fn delete_one(&self, object: &Object, options: &DeleteOptions) -> Result<Option<Bytes>, ApiError> {
+        let mut writing = self.writing()?;
+        writing.dry_run |= options.dry_run;
+        match self.server.registry.delete(&mut writing, object.namespace(), object.name(), options).await {
+            Ok(answer) => Ok(Some(answer.object.to_string().into())),
+            Err(error) if error.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks authorization about something else than the request itself.

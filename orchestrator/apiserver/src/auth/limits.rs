@@ -8,6 +8,8 @@ pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// How many verified tokens are remembered, so that a busy client does not cost a signature check
 /// for each request; beyond it all are forgotten.
 pub const TOKENS_VERIFIED_MAX: usize = 1024;
+/// The same for chains of client certificates.
+pub const CERTIFICATES_VERIFIED_MAX: usize = 1024;
 /// Shortest lifetime of a token (upstream's).
 pub const TOKEN_SECONDS_MIN: i64 = 600;
 /// Longest lifetime that may be asked for (upstream's).

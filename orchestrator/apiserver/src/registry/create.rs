@@ -1,8 +1,11 @@
 //! Creating objects.
 
-use super::{Answer, Registry, Writing, hooks, key, managed, remove_meta, store_error, timestamp, with_revision};
+use super::{
+    Answer, Registry, Writing, envelope, hooks, key, managed, remove_meta, store_error, timestamp, with_revision,
+};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
+use bytes::Bytes;
 use orchestrator_apimachinery::kinds::metadata;
 use orchestrator_apimachinery::{ApiError, Scope, apply, meta};
 use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
@@ -14,8 +17,12 @@ struct Home {
     revision: Revision,
 }
 
+fn namespace_key(namespace: &str) -> String {
+    format!("/registry/core/namespaces/{namespace}")
+}
+
 impl Registry {
-    /// Creates an object from a client's body.
+    /// Creates an object from a client's body; answers it with its bytes where they are at hand.
     pub(crate) async fn create(
         &self,
         writing: &mut Writing<'_>,
@@ -34,15 +41,15 @@ impl Registry {
             return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
         }
         let generated = meta::name(&object).is_empty() && !meta::text(&object, "generateName").is_empty();
+        if !generated {
+            return self.create_named(writing, object, claimed, errors).await;
+        }
+        let base: String = meta::text(&object, "generateName").chars().take(limits::GENERATE_NAME_BASE_MAX).collect();
         for _ in 0..limits::GENERATE_NAME_RETRIES_MAX {
             let mut named = object.clone();
-            if generated {
-                let base: String =
-                    meta::text(&object, "generateName").chars().take(limits::GENERATE_NAME_BASE_MAX).collect();
-                named["metadata"]["name"] = json!(format!("{base}{}", self.rng.suffix(5)));
-            }
+            named["metadata"]["name"] = json!(format!("{base}{}", self.rng.suffix(5)));
             match self.create_named(writing, named, claimed.clone(), errors.clone()).await {
-                Err(error) if generated && error.reason == "AlreadyExists" => {}
+                Err(error) if error.reason == "AlreadyExists" => {}
                 done => return done,
             }
         }
@@ -122,7 +129,10 @@ impl Registry {
         if allocates {
             self.caches.fresh().await?;
         }
-        let home = self.home(writing, meta::name(&object)).await?;
+        let home = match self.known_home(writing) {
+            Some(home) => Some(home),
+            None => self.home(writing, meta::name(&object)).await?,
+        };
         let admission = Admission::new(self, writing, Operation::Create, None);
         admission::mutate(&admission, &mut object).await?;
         let warnings = admission.into_warnings();
@@ -140,17 +150,28 @@ impl Registry {
         writing.warnings.extend(warnings);
         writing.warnings.extend((strategy.warnings)(&object));
         let key = key(&kind, &writing.what.namespace, &name);
-        let revision = match kind.stored {
+        let (revision, json) = match kind.stored {
             None => self.insert(writing, &key, &mut object, home).await?,
             Some(_) => {
                 let mut stored = self.versions().store(&kind, object.clone()).await?;
-                self.insert(writing, &key, &mut stored, home).await?
+                (self.insert(writing, &key, &mut stored, home).await?.0, None)
             }
         };
         if allocates && !writing.dry_run {
             self.caches.wait(revision).await?;
         }
-        Ok(Answer { object: with_revision(object, revision), deleted: false })
+        Ok(Answer { object: with_revision(object, revision), json, deleted: false })
+    }
+
+    /// The namespace of a new object as the cache knows it. An old one is no harm: the write
+    /// succeeds only while the namespace is still as it is here.
+    fn known_home(&self, writing: &Writing<'_>) -> Option<Home> {
+        let namespace = &*writing.what.namespace;
+        if writing.kind.scope == Scope::Cluster {
+            return None;
+        }
+        let found = self.caches.cache("", "namespaces")?.get(namespace)?;
+        (!found.is_deleting()).then(|| Home { key: namespace_key(namespace), revision: found.revision })
     }
 
     /// The namespace of a new object: it must exist and not be going away.
@@ -159,7 +180,7 @@ impl Registry {
             return Ok(None);
         }
         let namespace = &writing.what.namespace;
-        let key = format!("/registry/core/namespaces/{namespace}");
+        let key = namespace_key(namespace);
         let Some((found, revision)) = self.load(&key).await? else {
             return Err(ApiError::not_found("", "namespaces", namespace));
         };
@@ -182,13 +203,13 @@ impl Registry {
         key: &str,
         object: &mut Value,
         mut home: Option<Home>,
-    ) -> Result<Revision, ApiError> {
+    ) -> Result<(Revision, Option<Bytes>), ApiError> {
         let kind = writing.kind;
         let value = managed::seal(writing, object)?;
         let name = meta::name(object);
         let taken = || ApiError::already_exists(&kind.group, &kind.plural, name);
         if writing.dry_run {
-            return if self.load(key).await?.is_some() { Err(taken()) } else { Ok(0) };
+            return if self.load(key).await?.is_some() { Err(taken()) } else { Ok((0, None)) };
         }
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
             let mut compare = vec![Compare { key: key.into(), mod_revision: 0 }];
@@ -197,7 +218,9 @@ impl Registry {
             }
             let put = Op::Put { key: key.into(), value: value.clone() };
             match self.store.txn(Txn { compare, ops: vec![put] }).await.map_err(store_error)? {
-                Outcome::Committed(revision) => return Ok(revision),
+                Outcome::Committed(revision) => {
+                    return Ok((revision, envelope::publish(&value, revision).map(|(json, _)| json)));
+                }
                 Outcome::Conflict { key: lost, .. } if *lost == *key => return Err(taken()),
                 // The namespace changed: look whether it is still there.
                 Outcome::Conflict { .. } => home = self.home(writing, name).await?,

@@ -85,7 +85,7 @@ impl Registry {
             let new = self.marked(writing, options, &old);
             let gone = finished(&new, hook.held);
             if writing.dry_run || (new == old && !gone) {
-                return Ok(Answer { object: with_revision(new, revision), deleted: gone });
+                return Ok(Answer { object: with_revision(new, revision), json: None, deleted: gone });
             }
             let op = match gone {
                 true => Op::Delete { key: key.as_str().into() },
@@ -98,7 +98,7 @@ impl Registry {
                 }
             };
             if let Some(done) = self.compare_and(&key, revision, op).await? {
-                return Ok(Answer { object: with_revision(new, done), deleted: gone });
+                return Ok(Answer { object: with_revision(new, done), json: None, deleted: gone });
             }
         }
         Err(ApiError::modified(&kind.group, &kind.plural, name))

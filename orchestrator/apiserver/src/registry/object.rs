@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use orchestrator_apimachinery::{ApiError, Kind};
 use orchestrator_store::{Entry, Revision};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,17 +24,21 @@ pub struct Object {
     fields: Box<[Box<str>]>,
     /// Whether it is still of another version than the kind of its cache.
     foreign: bool,
+    deleting: bool,
 }
 
 #[derive(Deserialize)]
 struct Labelled {
-    metadata: Labels,
+    metadata: Metadata,
 }
 
 #[derive(Deserialize)]
-struct Labels {
+#[serde(rename_all = "camelCase")]
+struct Metadata {
     #[serde(default)]
     labels: Option<BTreeMap<Box<str>, Box<str>>>,
+    #[serde(default)]
+    deletion_timestamp: Option<IgnoredAny>,
 }
 
 impl Object {
@@ -56,19 +61,26 @@ impl Object {
 
     fn sealed(kind: &Kind, key: Arc<str>, revision: Revision, sealed: &Bytes) -> Option<Self> {
         let (bytes, digits) = envelope::publish(sealed, revision)?;
-        let labels = serde_json::from_slice::<Labelled>(&bytes).ok()?.metadata.labels.unwrap_or_default();
+        let metadata = serde_json::from_slice::<Labelled>(&bytes).ok()?.metadata;
+        let (labels, deleting) = (metadata.labels.unwrap_or_default(), metadata.deletion_timestamp.is_some());
         let fields = if kind.selectable_fields.is_empty() {
             Box::default()
         } else {
             let value: Value = serde_json::from_slice(&bytes).ok()?;
             kind.selectable_fields.iter().map(|path| kind.field_text(&value, path).into_boxed_str()).collect()
         };
-        Some(Object { key, revision, bytes, digits, labels: labels.into_iter().collect(), fields, foreign: false })
+        let labels = labels.into_iter().collect();
+        Some(Object { key, revision, bytes, digits, labels, fields, foreign: false, deleting })
     }
 
     /// Whether it is still of another version than the kind of its cache.
     pub(super) fn is_foreign(&self) -> bool {
         self.foreign
+    }
+
+    /// Whether it has a deletionTimestamp.
+    pub(super) fn is_deleting(&self) -> bool {
+        self.deleting
     }
 
     /// Its JSON.

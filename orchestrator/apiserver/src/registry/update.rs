@@ -1,6 +1,6 @@
 //! Changing objects: update, patch, subresources.
 
-use super::{Answer, Part, Registry, Writing, hooks, key, managed, remove_meta, store_error, with_revision};
+use super::{Answer, Part, Registry, Writing, envelope, hooks, key, managed, remove_meta, store_error, with_revision};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
 use orchestrator_apimachinery::field::Errors;
@@ -64,7 +64,7 @@ impl Registry {
                 _ => new == old,
             };
             if same {
-                return Ok(Answer { object: with_revision(old, revision), deleted: false });
+                return Ok(Answer { object: with_revision(old, revision), json: None, deleted: false });
             }
             let gone = finished(&new, hook.held);
             let op = match gone {
@@ -75,14 +75,19 @@ impl Registry {
                 }
             };
             if writing.dry_run {
-                return Ok(Answer { object: with_revision(new, revision), deleted: gone });
+                return Ok(Answer { object: with_revision(new, revision), json: None, deleted: gone });
             }
+            let sealed = match &op {
+                Op::Put { value, .. } if !versioned => Some(value.clone()),
+                _ => None,
+            };
             match self.compare_and(&key, revision, op).await? {
                 Some(done) => {
                     if allocates {
                         self.caches.wait(done).await?;
                     }
-                    return Ok(Answer { object: with_revision(new, done), deleted: gone });
+                    let json = sealed.and_then(|sealed| envelope::publish(&sealed, done)).map(|(json, _)| json);
+                    return Ok(Answer { object: with_revision(new, done), json, deleted: gone });
                 }
                 None if pinned => break,
                 None => {}

@@ -1,10 +1,12 @@
-use super::world::{House, account, pod};
+use super::world::{House, START, account, pod};
+use crate::auth::x509::Certificates;
 use crate::auth::{Authentication, impersonate};
 use crate::identity::Identity;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
+use std::time::{Duration, UNIX_EPOCH};
 
 fn der(pem: &str) -> Vec<u8> {
     CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
@@ -70,6 +72,21 @@ async fn certificates_that_prove_nothing_are_refused() {
     let year = 366 * 24 * 3600;
     let why = refused(house.authenticator_at(year).authenticate(&no_headers, &[der(&mine)]).await);
     assert!(why.contains("xpired"), "{why}");
+}
+
+#[test]
+fn a_certificate_that_was_good_is_refused_once_it_is_old() {
+    let house = House::new();
+    let (mine, _) = house.pki.issue_client("jane", &[]).unwrap();
+    let certificates = Certificates::new(house.pki.roots().unwrap()).unwrap();
+    let at = |days: u64| certificates.identify(&[der(&mine)], UNIX_EPOCH + Duration::from_secs(START + days * 86_400));
+    for days in [0, 0, 300, 0] {
+        assert_eq!(at(days).unwrap().name, "jane", "after {days} days");
+    }
+    assert!(at(366).unwrap_err().contains("xpired"));
+    assert_eq!(at(0).unwrap().name, "jane");
+    let longer = [der(&mine), der(house.pki.ca_pem())];
+    assert_eq!(certificates.identify(&longer, UNIX_EPOCH + Duration::from_secs(START)).unwrap().name, "jane");
 }
 
 #[tokio::test]
