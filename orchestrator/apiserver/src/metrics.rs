@@ -1,77 +1,18 @@
 //! Counts for `/metrics`, in Prometheus' text format, under the names that kube-apiserver gives them.
 
 mod process;
+mod requests;
 #[cfg(test)]
 mod tests;
 
 use crate::auth::Attributes;
-use crate::limits::SERIES_MAX;
 use orchestrator_apimachinery::Kind;
+use requests::Requests;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Upper bounds of the latency buckets in milliseconds (upstream's).
-const BUCKETS_MS: [u64; 23] = [
-    5, 25, 50, 100, 200, 400, 600, 800, 1000, 1250, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 15_000, 20_000,
-    30_000, 45_000, 60_000,
-];
-
-/// What requests are told apart by.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Labels {
-    group: String,
-    resource: String,
-    scope: &'static str,
-    subresource: String,
-    verb: String,
-    version: String,
-}
-
-impl Labels {
-    fn new(what: &Attributes) -> Self {
-        let scope = match (&*what.resource, &*what.name, &*what.namespace) {
-            ("", _, _) => "",
-            (_, name, _) if !name.is_empty() && !matches!(&*what.verb, "list" | "watch" | "deletecollection") => {
-                "resource"
-            }
-            (_, _, "") => "cluster",
-            _ => "namespace",
-        };
-        Labels {
-            group: clean(&what.group),
-            resource: clean(&what.resource),
-            scope,
-            subresource: clean(&what.subresource),
-            verb: method(&what.verb),
-            version: clean(&what.version),
-        }
-    }
-
-    fn text(&self) -> String {
-        let Labels { group, resource, scope, subresource, verb, version } = self;
-        format!(
-            "verb=\"{verb}\",group=\"{group}\",version=\"{version}\",resource=\"{resource}\",\
-             subresource=\"{subresource}\",scope=\"{scope}\",component=\"apiserver\""
-        )
-    }
-}
-
-/// The latencies of one kind of requests.
-#[derive(Debug, Default)]
-struct Histogram {
-    /// Not cumulated; the last one is for all above.
-    buckets: [u64; BUCKETS_MS.len() + 1],
-    sum_us: u64,
-}
-
-#[derive(Debug, Default)]
-struct Requests {
-    codes: BTreeMap<(Labels, u16), u64>,
-    latencies: BTreeMap<Labels, Histogram>,
-}
 
 /// Watches of one resource.
 #[derive(Debug, Default)]
@@ -83,7 +24,7 @@ struct Watches {
 /// What the server counts.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    requests: Mutex<Requests>,
+    requests: Requests,
     /// By group, version, kind and resource.
     watches: Mutex<BTreeMap<[String; 4], Arc<Watches>>>,
 }
@@ -103,22 +44,7 @@ pub(crate) struct Gauges {
 impl Metrics {
     /// Counts an answer. Watches tell nothing by the time of their first byte.
     pub fn count(&self, what: &Attributes, code: u16, took: Duration) {
-        let labels = Labels::new(what);
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (labels, code);
-        if requests.codes.len() >= SERIES_MAX && !requests.codes.contains_key(&key) {
-            return;
-        }
-        if what.verb != "watch" {
-            let histogram = match requests.latencies.get_mut(&key.0) {
-                Some(histogram) => histogram,
-                None => requests.latencies.entry(key.0.clone()).or_default(),
-            };
-            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            histogram.buckets[BUCKETS_MS.partition_point(|bound| bound * 1000 < us)] += 1;
-            histogram.sum_us = histogram.sum_us.saturating_add(us);
-        }
-        *requests.codes.entry(key).or_default() += 1;
+        self.requests.count(what, code, took);
     }
 
     /// Counts a watch as open until the answer is dropped.
@@ -133,7 +59,7 @@ impl Metrics {
     /// The text of `/metrics`.
     pub fn text(&self, gauges: &Gauges) -> String {
         let mut out = Text::default();
-        self.request_text(&mut out);
+        self.requests.write(&mut out);
         out.head("apiserver_current_inflight_requests", "gauge", "Requests under way, by kind.");
         for (kind, count) in ["readOnly", "mutating"].iter().zip(gauges.in_flight) {
             out.line("apiserver_current_inflight_requests", &format!("request_kind=\"{kind}\""), count);
@@ -163,28 +89,6 @@ impl Metrics {
         out.line("kubernetes_build_info", &labels, 1);
         process::write(&mut out, gauges.started);
         out.0
-    }
-
-    fn request_text(&self, out: &mut Text) {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        out.head("apiserver_request_total", "counter", "Requests, by verb, resource and code of the answer.");
-        for ((labels, code), count) in &requests.codes {
-            let labels = format!("{},code=\"{code}\",dry_run=\"\"", labels.text());
-            out.line("apiserver_request_total", &labels, *count);
-        }
-        let name = "apiserver_request_duration_seconds";
-        out.head(name, "histogram", "Time to answer in seconds, by verb and resource.");
-        for (labels, histogram) in &requests.latencies {
-            let labels = format!("{},dry_run=\"\"", labels.text());
-            let mut sum = 0;
-            for (index, count) in histogram.buckets.iter().enumerate() {
-                sum += count;
-                let bound = BUCKETS_MS.get(index).map_or("+Inf".to_owned(), |ms| (*ms as f64 / 1000.0).to_string());
-                out.line(&format!("{name}_bucket"), &format!("{labels},le=\"{bound}\""), sum);
-            }
-            out.line(&format!("{name}_sum"), &labels, histogram.sum_us as f64 / 1e6);
-            out.line(&format!("{name}_count"), &labels, sum);
-        }
     }
 
     fn watch_text(&self, out: &mut Text) {
@@ -236,18 +140,5 @@ impl Text {
             "" => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
         };
-    }
-}
-
-fn clean(label: &str) -> String {
-    label.replace(['\\', '"', '\n'], "_")
-}
-
-/// A verb as upstream's metrics spell it.
-fn method(verb: &str) -> String {
-    match verb {
-        "create" => "POST".to_owned(),
-        "update" => "PUT".to_owned(),
-        verb => clean(verb).to_uppercase(),
     }
 }
