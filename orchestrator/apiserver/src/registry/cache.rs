@@ -1,6 +1,9 @@
 //! The watch caches: for each resource the current objects as bytes and the recent changes, fed
 //! by one watch of the store.
 
+mod shelf;
+
+use self::shelf::Shelf;
 use super::{Object, ObjectReader};
 use crate::limits;
 use arc_swap::ArcSwap;
@@ -161,8 +164,7 @@ impl Cache {
 /// What is served at one time.
 struct View {
     catalog: Arc<Catalog>,
-    /// By group (`core` for the core group) and plural.
-    caches: BTreeMap<(String, String), Arc<Cache>>,
+    caches: Shelf,
 }
 
 /// Kinds to serve from now on.
@@ -185,8 +187,10 @@ pub struct Caches {
 impl Caches {
     /// Fills the caches from the store and follows it until `tasks` stop.
     pub async fn start(store: Arc<dyn Store>, catalog: Arc<Catalog>, tasks: &Tasks) -> Result<Arc<Self>, StoreError> {
-        let kinds = stored_kinds(&catalog);
-        let caches = kinds.map(|(resource, kind)| (resource, Arc::new(Cache::new(kind.clone())))).collect();
+        let mut caches = Shelf::default();
+        for (resource, kind) in stored_kinds(&catalog) {
+            caches.insert(resource, Arc::new(Cache::new(kind.clone())));
+        }
         let view = ArcSwap::from_pointee(View { catalog: catalog.clone(), caches });
         let (orders, taken) = mpsc::channel(1);
         let caches =
@@ -225,8 +229,7 @@ impl Caches {
 
     /// The cache of a resource.
     pub fn cache(&self, group: &str, plural: &str) -> Option<Arc<Cache>> {
-        let group = if group.is_empty() { "core" } else { group };
-        self.view.load().caches.get(&(group.to_owned(), plural.to_owned())).cloned()
+        self.view.load().caches.get(group, plural).cloned()
     }
 
     /// The cache of a kind.
@@ -265,21 +268,21 @@ impl Caches {
             Err(StoreError::Compacted { oldest, .. }) => self.store.list("/registry/", None, 0, Some(oldest)).await?,
             other => other?,
         };
-        let mut objects: BTreeMap<(String, String), Objects> = BTreeMap::new();
+        let mut objects: BTreeMap<(&str, &str), Objects> = BTreeMap::new();
         let view = self.view.load_full();
         for entry in &page.entries {
             let Some((cache, group, plural, key)) = view.place(&entry.key) else { continue };
             match Object::new(&cache.kind, key.into(), entry) {
                 Some(object) => {
                     let object = Arc::new(object);
-                    let objects = objects.entry((group.to_owned(), plural.to_owned())).or_default();
+                    let objects = objects.entry((group, plural)).or_default();
                     objects.insert(object.key.clone(), object);
                 }
                 None => error!(key = %entry.key, "a stored object is damaged and not shown"),
             }
         }
-        for (resource, cache) in &view.caches {
-            cache.load(objects.remove(resource).unwrap_or_default(), page.revision);
+        for (resource, cache) in view.caches.iter() {
+            cache.load(objects.remove(&resource).unwrap_or_default(), page.revision);
         }
         Ok(page.revision)
     }
@@ -287,10 +290,11 @@ impl Caches {
     /// Serves other kinds; everything up to `at` has been applied, and nothing of what follows.
     async fn adopt(&self, catalog: Arc<Catalog>, at: Revision) -> Result<(), StoreError> {
         let before = self.view.load_full();
-        let mut caches = BTreeMap::new();
+        let mut caches = Shelf::default();
         let mut loaded = Ok(());
         for (resource, kind) in stored_kinds(&catalog) {
-            let kept = before.caches.get(&resource).filter(|cache| holds_the_same(&cache.kind, kind));
+            let kept = before.caches.get(&resource.0, &resource.1);
+            let kept = kept.filter(|cache| holds_the_same(&cache.kind, kind));
             let cache = match kept {
                 Some(cache) => cache.clone(),
                 None => {
@@ -309,8 +313,8 @@ impl Caches {
         }
         self.view.store(Arc::new(View { catalog, caches: caches.clone() }));
         self.catalogs.send_modify(|count| *count += 1);
-        for (resource, cache) in &before.caches {
-            if !caches.get(resource).is_some_and(|kept| Arc::ptr_eq(kept, cache)) {
+        for ((group, plural), cache) in before.caches.iter() {
+            if !caches.get(group, plural).is_some_and(|kept| Arc::ptr_eq(kept, cache)) {
                 cache.close();
             }
         }
@@ -429,7 +433,7 @@ impl View {
     fn place<'k>(&self, key: &'k str) -> Option<(&Arc<Cache>, &'k str, &'k str, &'k str)> {
         let mut parts = key.strip_prefix("/registry/")?.splitn(3, '/');
         let (group, plural, rest) = (parts.next()?, parts.next()?, parts.next()?);
-        let cache = self.caches.get(&(group.to_owned(), plural.to_owned()))?;
+        let cache = self.caches.get(group, plural)?;
         let fits = rest.contains('/') == (cache.kind.scope == Scope::Namespaced);
         fits.then_some((cache, group, plural, rest))
     }
