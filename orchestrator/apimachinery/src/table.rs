@@ -58,6 +58,19 @@ pub fn partial_metadata(object: &Value) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }
 
+/// The same, from an object's JSON to JSON; what is in the metadata is not looked at. `None` when it
+/// is no object with metadata.
+pub fn partial_metadata_json(object: &[u8]) -> Option<Vec<u8>> {
+    #[derive(serde::Deserialize)]
+    struct Partial<'a> {
+        #[serde(borrow)]
+        metadata: &'a serde_json::value::RawValue,
+    }
+    const START: &str = "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":";
+    let metadata = serde_json::from_slice::<Partial<'_>>(object).ok()?.metadata.get();
+    Some([START, metadata, "}"].concat().into_bytes())
+}
+
 /// Upstream's short age: `5s`, `3m12s`, `4h5m`, `2d3h`, `35d`, `2y10d`.
 pub fn human_duration(seconds: i64) -> String {
     const MINUTE: i64 = 60;

@@ -294,6 +294,13 @@ impl<'a> Asked<'a> {
             }
             return Ok(respond::bytes(200, respond::JSON, body));
         }
+        if self.shape == Shape::Partial && self.media == Media::Json {
+            let partial: Option<Vec<Bytes>> =
+                items.map(|item| table::partial_metadata_json(item).map(Bytes::from)).collect();
+            let partial = partial.ok_or_else(|| ApiError::internal("an object has no metadata"))?;
+            let body = respond::list("meta.k8s.io/v1", "PartialObjectMetadata", metadata, partial.iter());
+            return Ok(respond::bytes(200, respond::JSON, body));
+        }
         let include = include_object(self.query)?;
         let now = self.server.registry.now();
         let mut rows = Vec::new();

@@ -5,6 +5,7 @@ use crate::limits::{LIST_PAGE, RELIST_DELAY_MAX};
 use crate::queue::WorkQueue;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::{ObjectList, PartialObjectMeta};
@@ -42,7 +43,7 @@ struct State<K> {
 
 /// A shared, indexed cache of one kind that follows a watch; clones share it.
 ///
-/// It lists once, watches from there, and lists again only when the server has forgotten the
+/// Objects come without `managedFields`. It lists once, watches from there, and lists again only when the server has forgotten the
 /// revision. Readers see whole objects; the order of changes is the server's.
 pub struct Informer<K> {
     state: Arc<RwLock<State<K>>>,
@@ -61,6 +62,11 @@ impl<K> Clone for Informer<K> {
 trait Source<K: Clone>: Send + Sync {
     fn list(&self, page: Option<String>) -> BoxFuture<'_, kube::Result<ObjectList<K>>>;
     fn watch(&self, version: String) -> BoxFuture<'_, kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>>>;
+    /// Takes away what nobody reads. Who owns which fields is often more than all the rest, and the
+    /// server keeps it when a write does not name it.
+    fn lighten(&self, metadata: &mut ObjectMeta) {
+        metadata.managed_fields = None;
+    }
 }
 
 struct Whole<K> {
@@ -117,6 +123,9 @@ where
     ) -> BoxFuture<'_, kube::Result<BoxStream<'static, kube::Result<WatchEvent<PartialObjectMeta<K>>>>>> {
         Box::pin(async move { Ok(self.api.watch_metadata(&watch_params(&self.filter), &version).await?.boxed()) })
     }
+    fn lighten(&self, metadata: &mut ObjectMeta) {
+        (metadata.managed_fields, metadata.labels, metadata.annotations) = (None, None, None);
+    }
 }
 
 impl<K> Informer<K>
@@ -134,7 +143,8 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     PartialObjectMeta<K>: Resource,
 {
-    /// Follows the metadata alone of the objects of `api` that pass `filter`.
+    /// Follows the metadata alone of the objects of `api` that pass `filter`, without labels and
+    /// annotations: what tells objects and their owners apart.
     pub fn start_metadata(api: Api<K>, filter: Filter, tasks: &Tasks) -> Self {
         Self::run(Arc::new(Metadata { api, filter }), tasks)
     }
@@ -202,7 +212,8 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
         let mut page = None;
         loop {
             let list = source.list(page.take()).await?;
-            for object in list.items {
+            for mut object in list.items {
+                source.lighten(object.meta_mut());
                 seen.insert(Key::of(&object));
                 self.apply(Arc::new(object));
             }
@@ -226,7 +237,8 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
         let mut events = source.watch(version.clone()).await?;
         while let Some(event) = events.next().await {
             match event? {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
+                    source.lighten(object.meta_mut());
                     version = object.meta().resource_version.clone().unwrap_or(version);
                     self.apply(Arc::new(object));
                     self.saw(&version);

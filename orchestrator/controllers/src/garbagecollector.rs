@@ -117,7 +117,7 @@ impl Follower {
         let api: Api<DynamicObject> =
             Api::all_with(self.shared.clone(), &ApiResource::from_gvk_with_plural(&gvk, &kind.plural));
         let informer = Informer::start_metadata(api, Filter::default(), tasks);
-        let (graph, queue, kind_name) = (self.graph.clone(), self.queue.clone(), name.clone());
+        let (graph, queue, kind_name) = (self.graph.clone(), self.queue.clone(), Arc::new(name.clone()));
         informer.on_change(move |old, new| {
             let mut graph = lock(&graph);
             let woken = match (old, new) {

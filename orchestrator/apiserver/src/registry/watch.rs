@@ -348,8 +348,13 @@ impl Watching {
     }
 
     fn line(&mut self, type_: &str, object: Bytes) -> Bytes {
-        if self.options.shape == Shape::Plain {
-            return event_line(type_, &object);
+        match self.options.shape {
+            Shape::Plain => return event_line(type_, &object),
+            Shape::Partial => {
+                let partial = table::partial_metadata_json(&object);
+                return partial.map_or_else(Bytes::new, |partial| event_line(type_, &partial));
+            }
+            _ => {}
         }
         let Ok(object) = serde_json::from_slice::<Value>(&object) else { return Bytes::new() };
         let shaped = match self.options.shape {

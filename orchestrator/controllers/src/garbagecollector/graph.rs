@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The finalizer of an object that waits until its dependents are gone.
 pub const FOREGROUND: &str = "foregroundDeletion";
@@ -11,8 +12,8 @@ pub const ORPHAN: &str = "orphan";
 /// An object as the collector sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// apiVersion and kind.
-    pub kind: (String, String),
+    /// apiVersion and kind; shared by all objects of the kind.
+    pub kind: Arc<(String, String)>,
     /// Namespace, empty for cluster-wide kinds.
     pub namespace: String,
     /// Name.
@@ -31,7 +32,7 @@ pub struct Node {
 
 impl Node {
     /// From an object's metadata.
-    pub fn of(kind: &(String, String), meta: &ObjectMeta) -> Self {
+    pub fn of(kind: &Arc<(String, String)>, meta: &ObjectMeta) -> Self {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         Node {
             kind: kind.clone(),

@@ -15,7 +15,7 @@ fn node(uid: &str, owners: &[&str]) -> Node {
         None => owner(text, false),
     };
     Node {
-        kind: ("v1".into(), "ConfigMap".into()),
+        kind: ("v1".to_owned(), "ConfigMap".to_owned()).into(),
         namespace: "n".into(),
         name: uid.into(),
         uid: uid.into(),
