@@ -8,6 +8,7 @@
 mod controllers;
 mod merge;
 mod roles;
+mod rules;
 
 #[cfg(test)]
 mod tests;

@@ -100,3 +100,49 @@ fn names_are_unique_and_bindings_have_their_roles() {
         assert!(seen.contains(&(role.0, role.1, binding["roleRef"]["name"].as_str().unwrap().to_owned())), "{binding}");
     }
 }
+
+#[test]
+fn tables_hold_rules_of_known_verbs_and_served_or_older_groups() {
+    const VERBS: &str =
+        "* get list watch create update patch delete deletecollection approve sign impersonate escalate proxy";
+    const GROUPS: &str = "* admissionregistration.k8s.io apps authentication.k8s.io authorization.k8s.io autoscaling batch \
+                          certificates.k8s.io coordination.k8s.io custom.metrics.k8s.io discovery.k8s.io events.k8s.io \
+                          extensions external.metrics.k8s.io metrics.k8s.io networking.k8s.io node.k8s.io policy \
+                          rbac.authorization.k8s.io resource.k8s.io storage.k8s.io";
+    let holds = |list: &str, word: &Value| list.split_whitespace().any(|one| word == one) || word == "";
+    let all = objects(&config());
+    let roles: Vec<&Value> = all.iter().filter(|object| object["rules"].is_array()).collect();
+    for role in &roles {
+        for rule in role["rules"].as_array().unwrap() {
+            assert!(rule["verbs"].as_array().unwrap().iter().all(|verb| holds(VERBS, verb)), "{rule}");
+            let groups = rule["apiGroups"].as_array();
+            assert!(groups.into_iter().flatten().all(|group| holds(GROUPS, group)), "{rule}");
+        }
+    }
+    let count = |kind: &str, start: &str| {
+        let of_kind = roles.iter().filter(|role| role["kind"] == kind && meta::name(role).starts_with(start));
+        of_kind.count()
+    };
+    assert_eq!((count("ClusterRole", "system:controller:"), count("ClusterRole", ""), count("Role", "")), (38, 69, 8));
+}
+
+#[test]
+fn rules_say_what_their_line_says() {
+    #[track_caller]
+    fn check(text: &'static str, expected: Value) {
+        assert_eq!(rules::rule(text), expected);
+    }
+    check("/a /b", json!({"verbs": ["get"], "nonResourceURLs": ["/a", "/b"]}));
+    check(
+        "get list | core apps | x y/z",
+        json!({"verbs": ["get", "list"], "apiGroups": ["", "apps"], "resources": ["x", "y/z"]}),
+    );
+    check(
+        "sign | a | b | c d",
+        json!({"verbs": ["sign"], "apiGroups": ["a"], "resources": ["b"], "resourceNames": ["c", "d"]}),
+    );
+    check(
+        "events",
+        json!({"verbs": ["create", "patch", "update"], "apiGroups": ["", "events.k8s.io"], "resources": ["events"]}),
+    );
+}
