@@ -34,6 +34,7 @@ pub use oidc::{OidcConfig, OidcError};
 pub use rbac::Rbac;
 pub use restriction::restrict_node;
 pub(crate) use rule::Rule;
+pub(crate) use x509::{is_signed_by_its_key, request_of_pem};
 
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;

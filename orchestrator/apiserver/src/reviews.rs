@@ -6,9 +6,10 @@ use crate::identity::Identity;
 use crate::registry::timestamp;
 use crate::resources::{Asked, read_object};
 use crate::respond;
-use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, Kind, meta};
 use serde_json::{Value, json};
+
+mod validate;
 
 /// Whether a kind is a review.
 pub(crate) fn is_review(kind: &Kind) -> bool {
@@ -42,7 +43,7 @@ pub(crate) async fn create(asked: &Asked<'_>, request: Request) -> Result<Respon
             review["status"] = json!({"userInfo": user_info(asked.who)});
             review
         }
-        "tokenreviews" => asked.server.authenticator.token_review(&review).await,
+        "tokenreviews" => token(asked, review).await?,
         "selfsubjectrulesreviews" => rules(asked, review)?,
         plural => access(asked, review, plural).await?,
     };
@@ -51,52 +52,56 @@ pub(crate) async fn create(asked: &Asked<'_>, request: Request) -> Result<Respon
     Ok(response)
 }
 
+/// What the caller may do in a namespace.
 fn rules(asked: &Asked<'_>, mut review: Value) -> Result<Value, ApiError> {
     let namespace = review["spec"]["namespace"].as_str().unwrap_or_default();
     if namespace.is_empty() {
         return Err(ApiError::bad_request("no namespace on request"));
     }
-    let (resources, paths) = asked.server.registry.rbac.rules_for(asked.who, namespace);
-    review["status"] = json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false});
+    let found = asked.server.registry.rbac.rules_for(asked.who, namespace);
+    review["status"] = json!({
+        "resourceRules": found.resources, "nonResourceRules": found.paths, "incomplete": found.incomplete,
+    });
+    if !found.errors.is_empty() {
+        review["status"]["evaluationError"] = json!(found.errors);
+    }
     Ok(review)
 }
 
+/// Whose token it is.
+async fn token(asked: &Asked<'_>, review: Value) -> Result<Value, ApiError> {
+    if review["spec"]["token"].as_str().unwrap_or_default().is_empty() {
+        return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
+    }
+    Ok(asked.server.authenticator.token_review(&review).await)
+}
+
+/// Whether somebody may do something.
 async fn access(asked: &Asked<'_>, mut review: Value, plural: &str) -> Result<Value, ApiError> {
-    let spec = &review["spec"];
-    let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
-    let field = Path::new("spec");
-    let mut errors = Errors::default();
-    if resource.is_object() == path.is_object() {
-        let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-        errors.invalid(&field.child("resourceAttributes"), resource, why);
-    }
-    let what = attributes(resource, path);
-    let who = match plural {
-        "selfsubjectaccessreviews" => asked.who.clone(),
-        _ => {
-            let who = subject(spec);
-            if who.name.is_empty() && who.groups.is_empty() {
-                errors.invalid(&field.child("user"), "", "at least one of user or group must be specified");
-            }
-            who
-        }
-    };
-    if plural == "localsubjectaccessreviews" {
+    let local = plural == "localsubjectaccessreviews";
+    if local {
         let namespace = &asked.target.namespace;
-        if what.namespace != *namespace {
-            let why = format!("must match metadata.namespace ({namespace})");
-            errors.invalid(&field.child("resourceAttributes").child("namespace"), &what.namespace, &why);
+        match review["metadata"]["namespace"].as_str().unwrap_or_default() {
+            "" => review["metadata"]["namespace"] = json!(namespace),
+            own if own == namespace => {}
+            _ => {
+                let why = "the namespace of the provided object does not match the namespace sent on the request";
+                return Err(ApiError::bad_request(why));
+            }
         }
     }
+    let errors = validate::access_review(&review, plural);
     if !errors.is_empty() {
         return Err(ApiError::invalid(&asked.kind.group, &asked.kind.kind, meta::name(&review), &errors));
     }
-    let mut status = json!({"allowed": true});
-    if let Err(why) = asked.may(&who, &what).await {
-        status["allowed"] = json!(false);
-        if !why.is_empty() {
-            status["reason"] = json!(why);
-        }
+    let spec = &review["spec"];
+    let what = attributes(&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    let who = if plural == "selfsubjectaccessreviews" { asked.who.clone() } else { subject(spec) };
+    let decision = asked.may(&who, &what).await;
+    let mut status = json!({"allowed": decision.is_ok()});
+    let reason = decision.err().unwrap_or_else(|| asked.server.registry.rbac.reason(&who, &what));
+    if !reason.is_empty() {
+        status["reason"] = json!(reason);
     }
     review["status"] = status;
     Ok(review)

@@ -2,12 +2,10 @@
 //! CertificateApproval and CertificateSigning), and who is written down as the requester.
 
 use super::{Admission, Operation};
-use crate::auth::Attributes;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use crate::auth::{Attributes, is_signed_by_its_key, request_of_pem};
+use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::{Value, json};
-use x509_parser::prelude::FromDer;
 
 const GROUP: &str = "certificates.k8s.io";
 const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client";
@@ -45,7 +43,10 @@ pub(super) fn validate(admission: &Admission<'_>, request: &Value) -> Result<(),
         return Ok(());
     }
     match (admission.operation, admission.writing.what.subresource.as_str()) {
-        (Operation::Create, _) => restrict_subject(admission, request),
+        (Operation::Create, _) => {
+            check_signature(request)?;
+            restrict_subject(admission, request)
+        }
         (Operation::Update, "approval") => may(admission, request, "approve"),
         (Operation::Update, "status") => {
             let before = admission.old.unwrap_or(&Value::Null);
@@ -89,15 +90,21 @@ fn restrict_subject(admission: &Admission<'_>, request: &Value) -> Result<(), Ap
     if request["spec"]["signerName"] != CLIENT_SIGNER {
         return Ok(());
     }
-    let pem = BASE64_STANDARD.decode(request["spec"]["request"].as_str().unwrap_or_default()).unwrap_or_default();
-    let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(&pem) else { return Ok(()) };
-    let Ok((_, parsed)) = x509_parser::certification_request::X509CertificationRequest::from_der(&pem.contents) else {
-        return Ok(());
-    };
-    let mut groups = parsed.certification_request_info.subject.iter_organization();
-    if groups.any(|group| group.as_str() == Ok(SUPERUSERS)) {
+    let asked = request_of_pem(request["spec"]["request"].as_str().unwrap_or_default());
+    if asked.is_some_and(|asked| asked.organizations.iter().any(|group| group == SUPERUSERS)) {
         let why = format!("use of {CLIENT_SIGNER} signer with {SUPERUSERS} group is not allowed");
         return Err(admission.writing.forbidden(meta::name(request), &why));
     }
     Ok(())
+}
+
+/// Who asks must hold the key; what is no request at all, the kind's own rules refuse.
+fn check_signature(request: &Value) -> Result<(), ApiError> {
+    let text = request["spec"]["request"].as_str().unwrap_or_default();
+    if is_signed_by_its_key(text) != Some(false) {
+        return Ok(());
+    }
+    let mut errors = Errors::default();
+    errors.invalid(&Path::new("spec").child("request"), text, "x509: the signature of the request is not its key's");
+    Err(ApiError::invalid(GROUP, "CertificateSigningRequest", meta::name(request), &errors))
 }

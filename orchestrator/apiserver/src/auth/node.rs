@@ -1,14 +1,16 @@
 //! The Node authorizer: a node reads and writes what belongs to itself and to its Pods.
 //!
-//! Upstream keeps a graph of all relations; here a relation is looked up among the Pods of the
-//! namespace that is asked about, which the watch cache holds in memory.
+//! Source: Kubernetes, "Using Node Authorization".
 
-use super::{Attributes, Rule, read};
+mod relations;
+
+use self::relations::{Referent, Relations};
+use super::{Attributes, Rule};
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;
-use bytes::Bytes;
 use orchestrator_apimachinery::selector::FieldSelector;
-use serde_json::Value;
+
+pub(super) use relations::{claims, mentions_any};
 
 /// What the Node authorizer says.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,15 +32,30 @@ pub(super) fn node_name(who: &Identity) -> Option<&str> {
 /// Decides for nodes; `rules` are those of the ClusterRole `system:node`.
 pub(super) fn decide(who: &Identity, what: &Attributes, rules: &[Rule], objects: &dyn ObjectReader) -> Verdict {
     let Some(node) = node_name(who) else { return Verdict::Silent };
-    if !rules.iter().any(|rule| rule.allows(what)) {
+    let slice = (what.group.as_str(), what.resource.as_str()) == ("resource.k8s.io", "resourceslices");
+    if !slice && !rules.iter().any(|rule| rule.allows(what)) {
         return Verdict::Silent;
     }
+    let relations = Relations { node, objects };
     let refused = match (what.group.as_str(), what.resource.as_str()) {
-        ("", "nodes") | ("storage.k8s.io", "csinodes") => own_node(node, what),
-        ("", "pods") => own_pod(node, what, objects),
-        ("", "secrets" | "configmaps" | "persistentvolumeclaims") => of_own_pod(node, what, objects),
-        ("", "serviceaccounts") => account_of_own_pod(node, what, objects),
+        ("", "nodes") => own_node(node, what),
+        ("", "pods") => own_pod(&relations, what),
+        ("", "secrets") => readable(&relations, what, Referent::Secret),
+        ("", "configmaps") => readable(&relations, what, Referent::ConfigMap),
+        ("", "persistentvolumeclaims") if what.subresource == "status" => {
+            // A kubelet tells how far a resize is.
+            related(&relations, what, |relations| relations.of_pods(what, Referent::Claim))
+        }
+        ("", "persistentvolumeclaims") => gettable(&relations, what, |r| r.of_pods(what, Referent::Claim)),
+        ("", "persistentvolumes") => gettable(&relations, what, |r| r.of_volume(&what.name)),
+        ("resource.k8s.io", "resourceclaims") => {
+            gettable(&relations, what, |r| r.of_pods(what, Referent::ResourceClaim))
+        }
+        ("storage.k8s.io", "volumeattachments") => gettable(&relations, what, |r| r.is_attached(&what.name)),
+        ("", "serviceaccounts") => account_of_own_pod(&relations, what),
         ("coordination.k8s.io", "leases") => own_lease(node, what),
+        ("storage.k8s.io", "csinodes") => own_csi_node(node, what),
+        ("resource.k8s.io", "resourceslices") => own_slice(&relations, what),
         _ => None,
     };
     match refused {
@@ -47,47 +64,40 @@ pub(super) fn decide(who: &Identity, what: &Attributes, rules: &[Rule], objects:
     }
 }
 
-fn no_relation(node: &str) -> Option<String> {
-    Some(format!("no relationship found between node '{node}' and this object"))
-}
-
 /// Whether a list or watch selects only objects whose field `path` is `value`.
 fn selects(what: &Attributes, path: &str, value: &str) -> bool {
     FieldSelector::parse(&what.field_selector).is_ok_and(|selector| selector.exact(path) == Some(value))
 }
 
 fn own_node(node: &str, what: &Attributes) -> Option<String> {
-    let own = match what.verb.as_str() {
-        // The name comes with the object; `restrict_node` looks at it.
-        "create" => what.name.is_empty() || what.name == node,
-        "list" | "watch" => what.name == node || selects(what, "metadata.name", node),
-        _ => what.name == node,
-    };
-    if own { None } else { Some(format!("node '{node}' cannot access other nodes")) }
-}
-
-fn own_pod(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<String> {
+    let name = what.name.as_str();
     match what.verb.as_str() {
-        "list" | "watch" => {
-            let own = selects(what, "spec.nodeName", node) || {
-                let named = !what.name.is_empty() && !what.namespace.is_empty();
-                named && bound_to(node, what, objects) == Some(true)
-            };
-            if own { None } else { Some("can only list/watch pods with spec.nodeName field selector".into()) }
+        // The name comes with the object; `restrict_node` looks at it.
+        "create" if name.is_empty() => None,
+        _ if name == node => None,
+        "list" | "watch" if selects(what, "metadata.name", node) => None,
+        "get" | "list" | "watch" if name.is_empty() => {
+            Some(format!("node '{node}' cannot read all nodes, only its own Node object"))
         }
-        "create" if what.subresource.is_empty() => None,
-        "get" if bound_to(node, what, objects) == Some(true) => None,
-        "get" => no_relation(node),
-        // A write to a Pod that is gone gets its 404 later.
-        _ if bound_to(node, what, objects) == Some(false) => no_relation(node),
-        _ => None,
+        "get" | "list" | "watch" => Some(format!("node '{node}' cannot read '{name}', only its own Node object")),
+        _ => Some(format!("node {node:?} is not allowed to modify node {name:?}")),
     }
 }
 
-/// Whether the Pod in the request is bound to `node`; `None` when there is no such Pod.
-fn bound_to(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<bool> {
-    let pod = read(objects, "", "pods", &what.namespace, &what.name)?;
-    Some(pod["spec"]["nodeName"] == node)
+fn own_pod(relations: &Relations<'_>, what: &Attributes) -> Option<String> {
+    let bound = || relations.is_bound(&what.namespace, &what.name);
+    match what.verb.as_str() {
+        "list" | "watch" if selects(what, "spec.nodeName", relations.node) => None,
+        "list" | "watch" if what.name.is_empty() => {
+            Some("can only list/watch pods with spec.nodeName field selector".into())
+        }
+        "create" if what.subresource.is_empty() => None,
+        "get" | "list" | "watch" if bound() == Some(true) => None,
+        "get" | "list" | "watch" => relations.none(),
+        // A write to a Pod that is gone gets its 404 later.
+        _ if bound() == Some(false) => relations.none(),
+        _ => None,
+    }
 }
 
 fn own_lease(node: &str, what: &Attributes) -> Option<String> {
@@ -98,93 +108,80 @@ fn own_lease(node: &str, what: &Attributes) -> Option<String> {
     if own { None } else { Some("can only access node lease with the same name as the requesting node".into()) }
 }
 
+fn own_csi_node(node: &str, what: &Attributes) -> Option<String> {
+    let own = what.name == node || (what.verb == "create" && what.name.is_empty());
+    if own { None } else { Some("can only access CSINode with the same name as the requesting node".into()) }
+}
+
+/// Devices that a node offers; `restrict_node` looks at those that it makes.
+fn own_slice(relations: &Relations<'_>, what: &Attributes) -> Option<String> {
+    if !what.subresource.is_empty() {
+        return Some("cannot authorize ResourceSlice subresources".into());
+    }
+    match what.verb.as_str() {
+        "create" => None,
+        "get" | "update" | "patch" | "delete" => related(relations, what, |r| r.offers(&what.name)),
+        "list" | "watch" | "deletecollection" if selects(what, "spec.nodeName", relations.node) => None,
+        "list" | "watch" | "deletecollection" => {
+            Some("can only list/watch/deletecollection resourceslices with nodeName field selector".into())
+        }
+        _ => Some(
+            "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, \
+             deletecollection"
+                .into(),
+        ),
+    }
+}
+
 /// Reads of a single named object that a Pod of the node refers to.
-fn of_own_pod(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<String> {
-    if !matches!(what.verb.as_str(), "get" | "list" | "watch") || !what.subresource.is_empty() {
+fn readable(relations: &Relations<'_>, what: &Attributes, kind: Referent) -> Option<String> {
+    if !matches!(what.verb.as_str(), "get" | "list" | "watch") {
         return Some("can only read resources of this type".into());
     }
-    if what.name.is_empty() || what.namespace.is_empty() {
+    if !what.subresource.is_empty() {
+        return Some("cannot read subresource".into());
+    }
+    if what.namespace.is_empty() {
         return Some("can only read namespaced object of this type".into());
     }
-    let kind = match what.resource.as_str() {
-        "secrets" => Referent::Secret,
-        "configmaps" => Referent::ConfigMap,
-        _ => Referent::Claim,
-    };
-    let related = pods(node, what, objects).any(|pod| refers(&pod, kind, &what.name));
-    if related { None } else { no_relation(node) }
-}
-
-fn account_of_own_pod(node: &str, what: &Attributes, objects: &dyn ObjectReader) -> Option<String> {
-    if what.subresource != "token" || what.verb != "create" || what.name.is_empty() || what.namespace.is_empty() {
-        return Some("can only create tokens for individual service accounts".into());
-    }
-    let related = pods(node, what, objects).any(|pod| pod["spec"]["serviceAccountName"] == what.name.as_str());
-    if related { None } else { no_relation(node) }
-}
-
-/// The node's Pods in the request's namespace that mention its name. Mirror Pods do not count: the
-/// node makes them itself, and could name any Secret.
-fn pods<'o>(node: &'o str, what: &'o Attributes, objects: &'o dyn ObjectReader) -> impl Iterator<Item = Value> + 'o {
-    // Most Pods are told apart by their text, without decoding them.
-    let mentions = move |bytes: &Bytes| {
-        str::from_utf8(bytes).is_ok_and(|text| text.contains(node) && text.contains(what.name.as_str()))
-    };
-    let candidates = objects.list("", "pods", Some(&what.namespace)).into_iter().filter(mentions);
-    candidates.filter_map(|bytes| serde_json::from_slice::<Value>(&bytes).ok()).filter(move |pod| {
-        let mirror = pod["metadata"]["annotations"]["kubernetes.io/config.mirror"].is_string();
-        pod["spec"]["nodeName"] == node && !mirror
+    related(relations, what, |relations| {
+        relations.of_pods(what, kind)
+            || (kind == Referent::Secret && relations.of_secret_of_volume(&what.namespace, &what.name))
     })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Referent {
-    Secret,
-    ConfigMap,
-    Claim,
+/// The same for objects that cannot be watched one by one.
+fn gettable(
+    relations: &Relations<'_>,
+    what: &Attributes,
+    holds: impl FnOnce(&Relations<'_>) -> bool,
+) -> Option<String> {
+    if what.verb != "get" {
+        return Some("can only get individual resources of this type".into());
+    }
+    if !what.subresource.is_empty() {
+        return Some("cannot get subresource".into());
+    }
+    related(relations, what, holds)
 }
 
-/// Whether a Pod's spec names the object: in volumes, environment or image pull secrets.
-fn refers(pod: &Value, kind: Referent, name: &str) -> bool {
-    let spec = &pod["spec"];
-    let is = |value: &Value| value.as_str() == Some(name);
-    let each = |list: &'_ Value| list.as_array().cloned().unwrap_or_default();
-    let containers =
-        ["containers", "initContainers", "ephemeralContainers"].into_iter().flat_map(|list| each(&spec[list]));
-    let by_environment = |from: &str, key: &str| {
-        containers.clone().any(|container| {
-            each(&container["envFrom"]).iter().any(|source| is(&source[from]["name"]))
-                || each(&container["env"]).iter().any(|variable| is(&variable["valueFrom"][key]["name"]))
-        })
-    };
-    let volumes = each(&spec["volumes"]);
-    let projected = |source: &str| {
-        let sources = volumes.iter().flat_map(|volume| each(&volume["projected"]["sources"]));
-        sources.into_iter().any(|projection| is(&projection[source]["name"]))
-    };
-    match kind {
-        Referent::Claim => volumes.iter().any(|volume| {
-            let ephemeral = volume["ephemeral"].is_object()
-                && name
-                    == format!(
-                        "{}-{}",
-                        pod["metadata"]["name"].as_str().unwrap_or(""),
-                        volume["name"].as_str().unwrap_or("")
-                    );
-            is(&volume["persistentVolumeClaim"]["claimName"]) || ephemeral
-        }),
-        Referent::ConfigMap => {
-            by_environment("configMapRef", "configMapKeyRef")
-                || projected("configMap")
-                || volumes.iter().any(|volume| is(&volume["configMap"]["name"]))
-        }
-        Referent::Secret => {
-            by_environment("secretRef", "secretKeyRef")
-                || projected("secret")
-                || each(&spec["imagePullSecrets"]).iter().any(|secret| is(&secret["name"]))
-                || volumes.iter().any(|volume| {
-                    is(&volume["secret"]["secretName"]) || is(&volume["csi"]["nodePublishSecretRef"]["name"])
-                })
-        }
+fn related(relations: &Relations<'_>, what: &Attributes, holds: impl FnOnce(&Relations<'_>) -> bool) -> Option<String> {
+    if what.name.is_empty() {
+        return Some("No Object name found".into());
     }
+    if holds(relations) { None } else { relations.none() }
+}
+
+fn account_of_own_pod(relations: &Relations<'_>, what: &Attributes) -> Option<String> {
+    let of_pod = |relations: &Relations<'_>| relations.of_pods(what, Referent::ServiceAccount);
+    if what.verb == "get" && what.subresource.is_empty() {
+        return related(relations, what, of_pod);
+    }
+    if what.verb != "create" || what.name.is_empty() {
+        return Some("can only create tokens for individual service accounts".into());
+    }
+    if what.subresource != "token" {
+        return Some("can only create token subresource of serviceaccount".into());
+    }
+    related(relations, what, of_pod)
 }

@@ -91,23 +91,48 @@ impl Rbac {
         grants.find(allows).map_or_else(String::new, |grant| format!("RBAC: allowed by {}", grant.source))
     }
 
-    /// What SelfSubjectRulesReview shows of `who` in `namespace`: `status.resourceRules` and
-    /// `status.nonResourceRules`.
-    pub fn rules_for(&self, who: &Identity, namespace: &str) -> (Value, Value) {
+    /// What SelfSubjectRulesReview shows of `who` in `namespace`.
+    pub fn rules_for(&self, who: &Identity, namespace: &str) -> RulesFound {
+        let mut found = RulesFound::default();
         if is_superuser(who) {
-            return (
-                json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]),
-                json!([{"verbs": ["*"], "nonResourceURLs": ["*"]}]),
-            );
+            found.resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+            found.paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
         }
-        let (mut resources, mut paths) = (Vec::new(), Vec::new());
-        for rule in self.snapshot().rules(who, namespace) {
-            let (resource, path) = rule.review();
-            resources.extend(resource);
-            paths.extend(path);
+        let mut errors: Vec<String> = Vec::new();
+        for grant in self.snapshot().grants(who, namespace) {
+            let rules = match &grant.rules {
+                Ok(rules) => rules,
+                Err(why) if errors.iter().any(|known| **known == **why) => continue,
+                Err(why) => {
+                    errors.push(why.to_string());
+                    continue;
+                }
+            };
+            for (resource, path) in rules.iter().map(Rule::review) {
+                found.resources.extend(resource.filter(|rule| !found.resources.contains(rule)));
+                found.paths.extend(path.filter(|rule| !found.paths.contains(rule)));
+            }
         }
-        (Value::Array(resources), Value::Array(paths))
+        if node::node_name(who).is_some() {
+            found.incomplete = true;
+            errors.push("node authorizer does not support user rule resolution".into());
+        }
+        found.errors = if errors.len() > 1 { format!("[{}]", errors.join(", ")) } else { errors.concat() };
+        found
     }
+}
+
+/// What somebody may do in a namespace, as SelfSubjectRulesReview tells it.
+#[derive(Debug, Default)]
+pub struct RulesFound {
+    /// `status.resourceRules`
+    pub resources: Vec<Value>,
+    /// `status.nonResourceRules`
+    pub paths: Vec<Value>,
+    /// Whether they may do more than the rules say.
+    pub incomplete: bool,
+    /// `status.evaluationError`, may be empty.
+    pub errors: String,
 }
 
 /// Whether `who` is of `system:masters`.

@@ -1,8 +1,12 @@
 //! What a node may write (upstream's admission plugin NodeRestriction): the object itself tells
 //! what authorization could not see.
 
+mod pod;
+mod token;
+
+use super::Attributes;
 use super::node::node_name;
-use super::{Attributes, read};
+use super::x509::request_of_pem;
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;
 use orchestrator_apimachinery::{ApiError, meta};
@@ -25,8 +29,8 @@ const KUBELET_LABELS: [&str; 12] = [
     "failure-domain.beta.kubernetes.io/zone",
     "failure-domain.beta.kubernetes.io/region",
 ];
-/// Marks the API's copy of a Pod that a node runs by itself.
-const MIRROR: &str = "kubernetes.io/config.mirror";
+/// Whose certificates are a node's own.
+const KUBELET_SIGNERS: [&str; 2] = ["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 
 /// Refuses what a node must not write; everybody else passes. `object` is the body (or the object after
 /// the patch), `old` what it replaces or deletes; either may be missing.
@@ -39,13 +43,13 @@ pub fn restrict_node(
 ) -> Result<(), ApiError> {
     let Some(node) = node_name(who) else { return Ok(()) };
     let refused = match (what.group.as_str(), what.resource.as_str()) {
-        ("", "pods") => pod(node, what, object, old, objects),
+        ("", "pods") => pod::refusal(node, what, object, old, objects),
         ("", "nodes") => own_node(node, what, object, old),
-        ("", "serviceaccounts") if what.subresource == "token" => token(node, what, object, objects),
-        ("coordination.k8s.io", "leases") => {
-            let name = object.or(old).map_or(what.name.as_str(), meta::name);
-            (name != node).then(|| "can only access node lease with the same name as the requesting node".to_owned())
-        }
+        ("", "serviceaccounts") if what.subresource == "token" => token::refusal(node, what, object, objects),
+        ("coordination.k8s.io", "leases") => of_own_name(node, what, object.or(old), "node lease"),
+        ("storage.k8s.io", "csinodes") => of_own_name(node, what, object.or(old), "CSINode"),
+        ("resource.k8s.io", "resourceslices") => slice(node, what, object, old),
+        ("certificates.k8s.io", "certificatesigningrequests") if what.verb == "create" => signing(node, object),
         _ => None,
     };
     match refused {
@@ -53,51 +57,6 @@ pub fn restrict_node(
         Some(why) => {
             let name = if what.name.is_empty() { object.map_or("", meta::name) } else { &what.name };
             Err(ApiError::forbidden(&what.group, &what.resource, name, &why))
-        }
-    }
-}
-
-fn pod(
-    node: &str,
-    what: &Attributes,
-    object: Option<&Value>,
-    old: Option<&Value>,
-    objects: &dyn ObjectReader,
-) -> Option<String> {
-    let on_node = |pod: &Value| pod["spec"]["nodeName"] == node;
-    match (what.verb.as_str(), what.subresource.as_str()) {
-        ("create", "") => {
-            let pod = object?;
-            if !pod["metadata"]["annotations"][MIRROR].is_string() {
-                return Some(format!(
-                    "pod does not have {MIRROR:?} annotation, node {node:?} can only create mirror pods"
-                ));
-            }
-            let own = on_node(pod) && pod["spec"]["serviceAccountName"].as_str().unwrap_or("").is_empty();
-            (!own).then(|| format!("node {node:?} can only create pods with spec.nodeName set to itself"))
-        }
-        ("create", "eviction") => {
-            let pod = read(objects, "", "pods", &what.namespace, &what.name)?;
-            (!on_node(&pod)).then(|| format!("node {node:?} can only evict pods with spec.nodeName set to itself"))
-        }
-        ("delete" | "deletecollection", _) => {
-            let own = old.is_some_and(on_node);
-            (!own).then(|| format!("node {node:?} can only delete pods with spec.nodeName set to itself"))
-        }
-        ("update" | "patch", "status") => {
-            let own = old.is_none_or(on_node);
-            if !own {
-                return Some(format!(
-                    "node {node:?} can only update pod status for pods with spec.nodeName set to itself"
-                ));
-            }
-            let labels = |pod: Option<&Value>| pod.map_or(Value::Null, |pod| pod["metadata"]["labels"].clone());
-            let moved = object.is_some() && old.is_some() && labels(object) != labels(old);
-            moved.then(|| format!("node {node:?} cannot update labels through pod status"))
-        }
-        ("get" | "list" | "watch", _) => None,
-        (verb, _) => {
-            Some(format!("unexpected operation {verb:?}, node {node:?} can only create and delete mirror pods"))
         }
     }
 }
@@ -126,6 +85,9 @@ fn own_node(node: &str, what: &Attributes, object: Option<&Value>, old: Option<&
         return Some(format!("node {node:?} is not allowed to {verb} the following labels: {}", changed.join(", ")));
     }
     let (Some(object), Some(old)) = (object, old) else { return None };
+    if object["metadata"]["ownerReferences"] != old["metadata"]["ownerReferences"] {
+        return Some(format!("node {node:?} is not allowed to modify ownerReferences"));
+    }
     let taints = |object: &Value| object["spec"]["taints"].as_array().cloned().unwrap_or_default();
     (taints(object) != taints(old)).then(|| format!("node {node:?} is not allowed to modify taints"))
 }
@@ -140,21 +102,37 @@ fn is_restricted_label(key: &str) -> bool {
     below(RESTRICTED_LABELS) || (of_kubernetes && !of_kubelet)
 }
 
-fn token(node: &str, what: &Attributes, object: Option<&Value>, objects: &dyn ObjectReader) -> Option<String> {
-    let reference = &object?["spec"]["boundObjectRef"];
-    let text = |field: &str| reference[field].as_str().unwrap_or("");
-    if (text("apiVersion"), text("kind")) != ("v1", "Pod") || text("name").is_empty() {
-        return Some("node requested token not bound to a pod".into());
+fn of_own_name(node: &str, what: &Attributes, object: Option<&Value>, noun: &str) -> Option<String> {
+    let name = object.map_or(what.name.as_str(), meta::name);
+    (name != node).then(|| format!("can only access {noun} with the same name as the requesting node"))
+}
+
+/// A node offers its own devices only.
+fn slice(node: &str, what: &Attributes, object: Option<&Value>, old: Option<&Value>) -> Option<String> {
+    let own = |slice: Option<&Value>| slice.is_some_and(|slice| slice["spec"]["nodeName"] == node);
+    match what.verb.as_str() {
+        "create" if !own(object) => {
+            Some("can only create ResourceSlice with the same NodeName as the requesting node".into())
+        }
+        "update" | "patch" if !own(old) || !own(object) => {
+            Some("can only update ResourceSlice with the same NodeName as the requesting node".into())
+        }
+        "delete" | "deletecollection" if !own(old) => {
+            Some("can only delete ResourceSlice with the same NodeName as the requesting node".into())
+        }
+        _ => None,
     }
-    if text("uid").is_empty() {
-        return Some("node requested token with a pod binding without a uid".into());
+}
+
+/// A node asks for certificates of its own name only.
+fn signing(node: &str, object: Option<&Value>) -> Option<String> {
+    let spec = &object?["spec"];
+    if !KUBELET_SIGNERS.iter().any(|signer| spec["signerName"] == *signer) {
+        return None;
     }
-    let Some(pod) = read(objects, "", "pods", &what.namespace, text("name")) else {
-        return Some(format!("pod {:?} not found", text("name")));
+    let Some(names) = request_of_pem(spec["request"].as_str().unwrap_or_default()) else {
+        return Some("unable to parse csr: malformed certificate request".into());
     };
-    if meta::uid(&pod) != text("uid") {
-        return Some(format!("the UID in the bound object reference ({}) does not match the pod's", text("uid")));
-    }
-    let own = pod["spec"]["nodeName"] == node;
-    (!own).then(|| "node requested token bound to a pod scheduled on a different node".into())
+    let wanted = format!("system:node:{node}");
+    (names.common_name != wanted).then(|| format!("can only create a node CSR with CN={wanted}"))
 }

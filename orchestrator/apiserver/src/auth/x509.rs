@@ -3,6 +3,8 @@
 use super::AUTHENTICATED;
 use super::limits::CERTIFICATES_VERIFIED_MAX;
 use crate::identity::Identity;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -12,7 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::AttributeTypeAndValue;
 
 /// Checks client certificates against the cluster's CA.
 pub(super) struct Certificates {
@@ -90,9 +94,8 @@ fn validity(chain: &[Vec<u8>]) -> Result<RangeInclusive<u64>, String> {
 fn subject(leaf: &CertificateDer<'_>) -> Result<Identity, String> {
     let (_, certificate) = X509Certificate::from_der(leaf).map_err(|_| "client certificate cannot be parsed")?;
     let subject = certificate.subject();
-    let text = |part: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
-        part.and_then(|part| part.as_str().ok()).unwrap_or("").to_owned()
-    };
+    let text =
+        |part: Option<&AttributeTypeAndValue<'_>>| part.and_then(|part| part.as_str().ok()).unwrap_or("").to_owned();
     let name = text(subject.iter_common_name().next());
     if name.is_empty() {
         return Err("client certificate has no common name".into());
@@ -106,4 +109,37 @@ fn subject(leaf: &CertificateDer<'_>) -> Result<Identity, String> {
     let id = format!("X509SHA256={}", hex::encode(Sha256::digest(leaf)));
     extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![id]);
     Ok(Identity { name, groups, extra, ..Identity::default() })
+}
+
+/// What a certificate request asks for.
+pub(crate) struct RequestedNames {
+    /// The subject's common name, may be empty.
+    pub common_name: String,
+    /// Its organizations.
+    pub organizations: Vec<String>,
+}
+
+/// Reads a PKCS#10 request: base64 of PEM, as CertificateSigningRequests hold it; `None` when it is none.
+pub(crate) fn request_of_pem(base64: &str) -> Option<RequestedNames> {
+    with_request(base64, |request| {
+        let subject = &request.certification_request_info.subject;
+        let text = |part: &AttributeTypeAndValue<'_>| part.as_str().unwrap_or_default().to_owned();
+        RequestedNames {
+            common_name: subject.iter_common_name().next().map(text).unwrap_or_default(),
+            organizations: subject.iter_organization().map(text).collect(),
+        }
+    })
+}
+
+/// Whether whoever made a PKCS#10 request holds its key: its signature is checked. `None` when the
+/// text is no request at all.
+pub(crate) fn is_signed_by_its_key(base64: &str) -> Option<bool> {
+    with_request(base64, |request| request.verify_signature().is_ok())
+}
+
+fn with_request<T>(base64: &str, read: impl FnOnce(&X509CertificationRequest<'_>) -> T) -> Option<T> {
+    let pem = BASE64_STANDARD.decode(base64).ok()?;
+    let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
+    let (_, request) = X509CertificationRequest::from_der(&pem.contents).ok()?;
+    Some(read(&request))
 }

@@ -147,13 +147,21 @@ async fn a_rules_review_lists_what_one_may() {
     ));
     house.world.put(&bind("shop", "r", json!([{"kind": "User", "name": "jane"}])));
     let jane = Identity::user("jane", &[]);
-    let (resources, paths) = house.rbac.rules_for(&jane, "shop");
+    let found = house.rbac.rules_for(&jane, "shop");
     let secret = json!({"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a"]});
-    assert!(resources.as_array().unwrap().contains(&secret));
-    assert!(!house.rbac.rules_for(&jane, "other").0.as_array().unwrap().contains(&secret));
-    assert!(paths.to_string().contains("/healthz"));
+    assert!(found.resources.contains(&secret) && !found.incomplete && found.errors.is_empty());
+    assert!(!house.rbac.rules_for(&jane, "other").resources.contains(&secret));
+    assert!(json!(found.paths).to_string().contains("/healthz"));
+    house.world.put(&bind("shop", "gone", json!([{"kind": "User", "name": "jane"}])));
+    let missing = "clusterrole.rbac.authorization.k8s.io \"gone\" not found";
+    assert_eq!(house.rbac.rules_for(&jane, "shop").errors, missing);
+    let node = house.rbac.rules_for(&Identity::user("system:node:n", &["system:nodes"]), "shop");
+    assert_eq!((node.incomplete, &*node.errors), (true, "node authorizer does not support user rule resolution"));
     let root = Identity::user("root", &["system:masters"]);
-    assert_eq!(house.rbac.rules_for(&root, "x").0, json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]));
+    let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
+    let found = house.rbac.rules_for(&root, "x");
+    assert_eq!(found.resources.iter().filter(|rule| **rule == all).count(), 1);
+    assert_eq!(found.resources[0], all);
 }
 
 #[tokio::test]

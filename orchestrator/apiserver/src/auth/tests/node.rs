@@ -24,8 +24,27 @@ fn house() -> House {
             {"name": "b", "configMap": {"name": "vol"}},
             {"name": "c", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"secret": {"name": "proj"}}]}},
             {"name": "d", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "e", "ephemeral": {"volumeClaimTemplate": {}}},
+            {"name": "f", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "csi-key"}}},
+            {"name": "g", "iscsi": {"secretRef": {"name": "iscsi-key"}}},
         ],
+        "resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}],
     })));
+    let kept = |kind: &str, group: &str, name: &str, spec: Value| {
+        house
+            .world
+            .put(&json!({"apiVersion": format!("{group}v1"), "kind": kind, "metadata": {"name": name}, "spec": spec}));
+    };
+    let csi = json!({"nodeStageSecretRef": {"namespace": "keys", "name": "stage"},
+        "controllerPublishSecretRef": {"namespace": "keys", "name": "control"}});
+    kept("PersistentVolume", "", "mine", json!({"claimRef": {"namespace": "shop", "name": "data"}, "csi": csi}));
+    kept("PersistentVolume", "", "own", json!({"claimRef": {"namespace": "shop", "name": "web-e"}}));
+    let others = json!({"claimRef": {"namespace": "shop", "name": "x"}, "csi": {"nodeStageSecretRef": {"namespace": "keys", "name": "else"}}});
+    kept("PersistentVolume", "", "others", others);
+    for (name, node) in [("va1", "n1"), ("va2", "n2")] {
+        kept("VolumeAttachment", "storage.k8s.io/", name, json!({"nodeName": node}));
+        kept("ResourceSlice", "resource.k8s.io/", name, json!({"nodeName": node}));
+    }
     house.world.put(&pod("shop", "db", "n2", json!({"volumes": [{"name": "a", "secret": {"secretName": "db"}}]})));
     let mut mirror =
         pod("shop", "mirror", "n1", json!({"volumes": [{"name": "a", "secret": {"secretName": "stolen"}}]}));
@@ -47,6 +66,32 @@ async fn a_node_reaches_what_belongs_to_it_and_its_pods() {
         ("get core/configmaps shop env-all", true),
         ("list core/configmaps shop kube-root-ca.crt", true),
         ("get core/persistentvolumeclaims shop data", true),
+        ("get core/persistentvolumeclaims shop web-e", true),
+        ("get core/persistentvolumeclaims shop other", false),
+        ("list core/persistentvolumeclaims shop data", false),
+        ("patch core/persistentvolumeclaims/status shop data", true),
+        ("patch core/persistentvolumeclaims/status shop other", false),
+        ("get core/secrets shop csi-key", true),
+        ("get core/secrets shop iscsi-key", true),
+        ("get core/secrets keys stage", true),
+        ("get core/secrets keys control", false),
+        ("get core/secrets keys else", false),
+        ("get core/persistentvolumes - mine", true),
+        ("get core/persistentvolumes - own", true),
+        ("get core/persistentvolumes - others", false),
+        ("get core/persistentvolumes - none", false),
+        ("list core/persistentvolumes", false),
+        ("get resource.k8s.io/resourceclaims shop gpu", true),
+        ("get resource.k8s.io/resourceclaims shop other", false),
+        ("get storage.k8s.io/volumeattachments - va1", true),
+        ("get storage.k8s.io/volumeattachments - va2", false),
+        ("create resource.k8s.io/resourceslices", true),
+        ("update resource.k8s.io/resourceslices - va1", true),
+        ("delete resource.k8s.io/resourceslices - va2", false),
+        ("list resource.k8s.io/resourceslices", false),
+        ("create storage.k8s.io/csinodes", true),
+        ("patch storage.k8s.io/csinodes - n1", true),
+        ("patch storage.k8s.io/csinodes - n2", false),
         ("get core/secrets shop db", false),
         ("get core/secrets shop stolen", false),
         ("get core/secrets other vol", false),
@@ -58,7 +103,9 @@ async fn a_node_reaches_what_belongs_to_it_and_its_pods() {
         ("delete core/configmaps shop vol", false),
         ("create core/serviceaccounts/token shop web", true),
         ("create core/serviceaccounts/token shop default", false),
-        ("get core/serviceaccounts shop web", false),
+        ("get core/serviceaccounts shop web", true),
+        ("get core/serviceaccounts shop default", false),
+        ("list core/serviceaccounts shop web", false),
         ("get core/pods shop web", true),
         ("get core/pods shop db", false),
         ("delete core/pods shop web", true),
@@ -161,6 +208,10 @@ async fn what_a_node_writes_is_restricted() {
     let other = json!({"metadata": {"name": "n2"}});
     let plain = me(json!({}), json!([]));
     assert_eq!(check("create core/nodes", Some(plain.clone()), None), Ok(()));
+    let mut owned = plain.clone();
+    owned["metadata"]["ownerReferences"] = json!([{"kind": "Node"}]);
+    let adopted = check("update core/nodes - n1", Some(owned), Some(plain.clone()));
+    assert!(adopted.unwrap_err().contains("not allowed to modify ownerReferences"));
     assert!(
         check("create core/nodes", Some(other.clone()), None)
             .unwrap_err()
@@ -189,16 +240,100 @@ async fn what_a_node_writes_is_restricted() {
     let lease = |name: &str| Some(json!({"metadata": {"name": name}}));
     assert_eq!(check("create coordination.k8s.io/leases kube-node-lease", lease("n1"), None), Ok(()));
     assert!(check("create coordination.k8s.io/leases kube-node-lease", lease("n2"), None).is_err());
+    let csi_node = |name: &str| Some(json!({"metadata": {"name": name}}));
+    assert_eq!(check("create storage.k8s.io/csinodes", csi_node("n1"), None), Ok(()));
+    assert!(
+        check("create storage.k8s.io/csinodes", csi_node("n2"), None).unwrap_err().contains("CSINode with the same")
+    );
+    let slice = |node: &str| Some(json!({"metadata": {"name": "s"}, "spec": {"nodeName": node}}));
+    assert_eq!(check("create resource.k8s.io/resourceslices", slice("n1"), None), Ok(()));
+    assert!(check("create resource.k8s.io/resourceslices", slice("n2"), None).is_err());
+    assert!(check("delete resource.k8s.io/resourceslices - s", None, slice("n2")).is_err());
     let token = |pod: &str, uid: &str| {
-        Some(json!({"spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}}}))
+        Some(
+            json!({"spec": {"audiences": ["vault"], "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}}}),
+        )
     };
+    let projected = json!({"serviceAccountName": "web",
+        "volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"audience": "vault"}}]}}]});
+    house.world.put(&pod("shop", "web", "n1", projected));
     let ask_token = "create core/serviceaccounts/token shop web";
     assert_eq!(check(ask_token, token("web", "uid-web"), None), Ok(()));
     assert!(check(ask_token, token("web", ""), None).is_err());
+    let mut elsewhere = token("web", "uid-web").unwrap();
+    elsewhere["spec"]["audiences"] = json!(["elsewhere"]);
+    assert!(check(ask_token, Some(elsewhere.clone()), None).unwrap_err().contains("audience \"elsewhere\" not found"));
+    house.world.put(&pod("shop", "web", "n1", json!({"volumes": [{"name": "c", "csi": {"driver": "d"}}]})));
+    let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "d"},
+        "spec": {"tokenRequests": [{"audience": "elsewhere"}]}});
+    house.world.put(&driver);
+    assert_eq!(check(ask_token, Some(elsewhere), None), Ok(()), "its driver asks for it");
     assert!(check(ask_token, token("db", "uid-db"), None).unwrap_err().contains("scheduled on a different node"));
     assert!(check(ask_token, Some(json!({"spec": {}})), None).unwrap_err().contains("not bound to a pod"));
     let jane = Identity::user("jane", &[]);
     assert!(restrict_node(&jane, &ask("create core/nodes"), Some(&other), None, world).is_ok());
+}
+
+#[test]
+fn a_mirror_pod_gives_its_node_nothing() {
+    let house = house();
+    house.world.put(&json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "uid": "u1"}}));
+    let check = |expected: &str, change: Value| {
+        let mut mirror = json!({
+            "metadata": {"name": "m", "annotations": {"kubernetes.io/config.mirror": "x"},
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "u1", "controller": true}]},
+            "spec": {"nodeName": "n1", "containers": [{"name": "c"}]},
+        });
+        for (pointer, value) in change.as_object().unwrap() {
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            mirror.pointer_mut(parent).unwrap()[field] = value.clone();
+        }
+        let who = node("n1");
+        let found = restrict_node(&who, &ask("create core/pods shop"), Some(&mirror), None, &*house.world);
+        let found = found.err().map_or_else(String::new, |error| error.message);
+        assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{change}: {found}");
+    };
+    check("", json!({}));
+    check("single owner reference", json!({"/metadata/ownerReferences": []}));
+    check("owner reference set to itself", json!({"/metadata/ownerReferences/0/name": "n2"}));
+    check("controller owner reference", json!({"/metadata/ownerReferences/0/controller": false}));
+    check("blockOwnerDeletion", json!({"/metadata/ownerReferences/0/blockOwnerDeletion": true}));
+    check("UID mismatch", json!({"/metadata/ownerReferences/0/uid": "u2"}));
+    check("a service account", json!({"/spec/serviceAccountName": "web"}));
+    check("secrets", json!({"/spec/volumes": [{"name": "v", "secret": {"secretName": "s"}}]}));
+    check("secrets", json!({"/spec/imagePullSecrets": [{"name": "s"}]}));
+    check("secrets", json!({"/spec/containers/0/envFrom": [{"secretRef": {"name": "s"}}]}));
+    check(
+        "configmaps",
+        json!({"/spec/containers/0/env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "m"}}}]}),
+    );
+    check(
+        "persistentvolumeclaims",
+        json!({"/spec/volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}),
+    );
+    check("resourceclaims", json!({"/spec/resourceClaims": [{"name": "r", "resourceClaimName": "c"}]}));
+    check("", json!({"/spec/volumes": [{"name": "v", "hostPath": {"path": "/x"}}]}));
+}
+
+#[test]
+fn a_node_asks_for_certificates_of_its_own_name() {
+    use base64::Engine;
+    let house = house();
+    let request = |name: &str, signer: &str| {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let pem = params.serialize_request(&rcgen::KeyPair::generate().unwrap()).unwrap().pem().unwrap();
+        json!({"spec": {"request": base64::prelude::BASE64_STANDARD.encode(pem), "signerName": format!("kubernetes.io/{signer}")}})
+    };
+    let may = |request: Value| {
+        let what = ask("create certificates.k8s.io/certificatesigningrequests");
+        restrict_node(&node("n1"), &what, Some(&request), None, &*house.world).is_ok()
+    };
+    assert!(may(request("system:node:n1", "kubelet-serving")));
+    assert!(!may(request("system:node:n2", "kubelet-serving")));
+    assert!(!may(request("system:node:n2", "kube-apiserver-client-kubelet")));
+    assert!(may(request("anybody", "kube-apiserver-client")));
+    assert!(!may(json!({"spec": {"request": "bm90aGluZw==", "signerName": "kubernetes.io/kubelet-serving"}})));
 }
 
 #[test]

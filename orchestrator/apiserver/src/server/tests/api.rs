@@ -335,9 +335,67 @@ async fn reviews_are_answered() {
     let (_, token) = kit.post("/api/v1/namespaces/default/serviceaccounts/default/token", json!({"spec": {}})).await;
     let token = token["status"]["token"].as_str().unwrap().to_owned();
     let review = json!({"spec": {"token": token}});
-    let (_, found) = kit.post("/apis/authentication.k8s.io/v1/tokenreviews", review).await;
+    let tokens = "/apis/authentication.k8s.io/v1/tokenreviews";
+    check(&kit.post(tokens, json!({"spec": {}})).await, 400, "token is required for TokenReview in authentication");
+    let (_, found) = kit.post(tokens, review).await;
     assert_eq!(found["status"]["user"]["username"], "system:serviceaccount:default:default");
     check(&kit.get(access).await, 405, "does not allow");
+}
+
+#[tokio::test]
+async fn access_reviews_are_checked_and_know_selectors() {
+    let kit = kit().await;
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let of_node = |selector: Value| {
+        let mut attributes = json!({"verb": "list", "resource": "pods"});
+        if !selector.is_null() {
+            attributes["fieldSelector"] = selector;
+        }
+        json!({"spec": {"user": "system:node:n1", "groups": ["system:nodes"], "uid": "7", "extra": {"a": ["b"]},
+            "resourceAttributes": attributes}})
+    };
+    let one = |operator: &str, values: Value| json!({"requirements": [{"key": "spec.nodeName", "operator": operator, "values": values}]});
+    for (selector, allowed) in [
+        (Value::Null, false),
+        (json!({"rawSelector": "spec.nodeName=n1"}), true),
+        (json!({"rawSelector": "spec.nodeName=n2"}), false),
+        (one("In", json!(["n1"])), true),
+        (one("In", json!(["n1", "n2"])), false),
+        (one("NotIn", json!(["n1"])), false),
+        (one("Unheard", json!(["n1"])), false),
+    ] {
+        let (code, found) = kit.post(path, of_node(selector.clone())).await;
+        assert_eq!((code, &found["status"]["allowed"]), (201, &json!(allowed)), "{selector}");
+        let why = found["status"]["reason"].as_str().unwrap_or_default();
+        assert_eq!(why.contains("can only list/watch pods with spec.nodeName field selector"), !allowed, "{why}");
+    }
+    let at = "spec.resourceAttributes.fieldSelector";
+    let both = json!({"rawSelector": "a=b", "requirements": [{"key": "a", "operator": "Exists"}]});
+    check(
+        &kit.post(path, of_node(both)).await,
+        422,
+        &format!("{at}.rawSelector: Invalid value: \"a=b\": may not specified"),
+    );
+    let none =
+        format!("{at}.requirements: Required value: when {at} is specified, requirements or rawSelector is required");
+    check(&kit.post(path, of_node(json!({}))).await, 422, &none);
+    let empty =
+        format!("{at}.requirements[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'");
+    check(&kit.post(path, of_node(one("In", json!([])))).await, 422, &empty);
+    let many = format!("{at}.requirements[0].values: Forbidden: may not be specified when `operator` is");
+    check(&kit.post(path, of_node(one("Exists", json!(["x"])))).await, 422, &many);
+    let mut named = of_node(Value::Null);
+    named["metadata"] = json!({"name": "x"});
+    check(&kit.post(path, named).await, 422, "must be empty");
+    let mut paths = of_node(Value::Null);
+    paths["spec"]["nonResourceAttributes"] = json!({"path": "/", "verb": "get"});
+    check(&kit.post(path, paths).await, 422, "cannot be specified in combination with resourceAttributes");
+    let local = "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews";
+    let spec = |namespace: &str| json!({"spec": {"user": "a", "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": namespace}}});
+    assert_eq!(kit.post(local, spec("default")).await.0, 201);
+    check(&kit.post(local, spec("other")).await, 422, "must match metadata.namespace");
+    let elsewhere = json!({"metadata": {"namespace": "x"}, "spec": spec("x")["spec"]});
+    check(&kit.post(local, elsewhere).await, 400, "does not match the namespace sent on the request");
 }
 
 #[tokio::test]

@@ -59,6 +59,27 @@ fn signing_request(name: &str) -> Value {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_certificate_holds_its_key() {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    let kit = kit().await;
+    let mut forged = signing_request("jane");
+    let pem = BASE64_STANDARD.decode(forged["spec"]["request"].as_str().unwrap()).unwrap();
+    let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
+    let mut der = pem.contents;
+    // A letter of the name: the form stays, the signature is another's.
+    let at = der.windows(4).position(|four| four == b"jane").unwrap();
+    der[at] = b'J';
+    let text = format!(
+        "-----BEGIN CERTIFICATE REQUEST-----\n{}\n-----END CERTIFICATE REQUEST-----\n",
+        BASE64_STANDARD.encode(der)
+    );
+    forged["spec"]["request"] = json!(BASE64_STANDARD.encode(text));
+    check(&kit.post(REQUESTS, forged).await, 422, "spec.request: Invalid value");
+    assert_eq!(kit.post(REQUESTS, signing_request("jane")).await.0, 201);
+}
+
+#[tokio::test]
 async fn certificates_are_approved_once_by_those_who_may() {
     let kit = kit().await;
     let (code, mut made) = kit.post(REQUESTS, signing_request("jane")).await;
