@@ -24,6 +24,12 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 pub const PING_TIME_MAX: Duration = Duration::from_secs(20);
 /// Requests at one time, that all limited priority levels share (upstream's 400 and 200).
 pub const SEATS_MAX: usize = 600;
+/// Seats of one request at most: a list of a large collection (upstream's 10).
+pub const WIDTH_MAX: usize = 10;
+/// The same as a part of its level's seats, so that one list does not stop a level (upstream's 15 %).
+pub const WIDTH_PERCENT_MAX: usize = 15;
+/// Bytes that a list goes through for each seat (upstream's 100 kB).
+pub const SEAT_BYTES: usize = 100_000;
 /// How long a request waits for its turn before it is refused with 429 (upstream's quarter of the
 /// request's time).
 pub const TURN_TIME_MAX: Duration = Duration::from_secs(15);
@@ -86,9 +92,9 @@ pub const CALL_ERROR_CHARS_MAX: usize = 512;
 pub const FOLLOW_RETRY: Backoff = Backoff::doubling(Duration::from_millis(50), Duration::from_secs(2));
 /// Characters of a client's own `Audit-ID` (upstream's 64); a longer one is replaced.
 pub const AUDIT_ID_CHARS_MAX: usize = 64;
-/// Lines of the audit log that wait to be written; what comes beyond is dropped and told.
+/// Lines of the audit log that wait to be written; what comes beyond is dropped, told and counted.
 pub const AUDIT_LINES_MAX: usize = 10_000;
-/// Bytes of a request's body that the audit log holds.
+/// Bytes of a request's or an answer's body that the audit log holds.
 pub const AUDIT_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Values that are sealed anew at once after a rotation of encryption keys.
 pub const RENEW_PAGE: usize = 500;

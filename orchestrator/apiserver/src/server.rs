@@ -120,6 +120,7 @@ impl ApiServer {
         let authenticator = authenticator.with_oidc(oidc);
         let rbac = Arc::new(Rbac::new(caches.clone()));
         let audit = config.audit.map(|audit| Audit::start(audit, config.clock.clone())).transpose()?;
+        let turns_clock = config.clock.clone();
         let started = config.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let registry = Registry {
             store,
@@ -143,7 +144,7 @@ impl ApiServer {
             paths: Paths::new(caches.clone(), aggregation.clone(), config.advertised),
             metrics: Metrics::default(),
             audit,
-            fairness: Fairness::new(caches.clone()),
+            fairness: Fairness::new(caches.clone(), turns_clock),
             started,
             in_flight: Default::default(),
             definitions: crd::Adopted::default(),
@@ -304,12 +305,13 @@ impl ApiServer {
         if fairness::is_long_running(what) {
             return serving.await;
         }
-        let turn = self.fairness.turn(who, what).await;
+        let width = fairness::width(&self.registry.caches, what, query);
+        let turn = self.fairness.turn(who, what, width).await;
         let _counted = InFlight::new(&self.in_flight[usize::from(!matches!(&*what.verb, "get" | "list"))]);
-        let mut result = match &turn.seat {
-            None => Err(ApiError::too_many_requests("too many requests, please try again later.", 1)),
-            Some(_) if what.verb == "watch" => serving.await,
-            Some(_) => within(limits::REQUEST_TIME_MAX, serving)
+        let mut result = match turn.has_seat() {
+            false => Err(ApiError::too_many_requests("too many requests, please try again later.", 1)),
+            true if what.verb == "watch" => serving.await,
+            true => within(limits::REQUEST_TIME_MAX, serving)
                 .await
                 .unwrap_or_else(|| Err(ApiError::timeout("the request did not finish within the allotted time"))),
         }
@@ -366,12 +368,14 @@ impl ApiServer {
             let count = caches.of(kind).ok()?.snapshot().0.len();
             Some((kind.group.to_string(), kind.plural.to_string(), count))
         });
-        self.metrics.text(&Gauges {
+        let mut text = self.metrics.text(&Gauges {
             in_flight: self.in_flight.each_ref().map(|count| count.load(Ordering::Relaxed)),
             objects: objects.collect(),
             revisions: [self.registry.store.revision(), caches.progress()],
             started: self.started,
-        })
+        });
+        self.fairness.write_metrics(&mut text);
+        text
     }
 }
 

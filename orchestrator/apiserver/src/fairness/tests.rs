@@ -10,13 +10,13 @@ fn request(verb: &str, resource: &str, namespace: &str) -> Attributes {
 
 fn schema_of(fairness: &Fairness, who: &Identity, what: &Attributes) -> String {
     let snapshot = fairness.snapshot();
-    let found = snapshot.schemas.iter().find(|schema| schema.matches(who, what)).unwrap();
-    format!("{} {}", found.name, found.level)
+    let found = snapshot.schemas.iter().find(|one| one.schema.matches(who, what)).unwrap();
+    format!("{} {}", found.schema.name, found.schema.level)
 }
 
 #[test]
 fn requests_meet_upstreams_schemas() {
-    let fairness = Fairness::new(Arc::new(World::default()));
+    let fairness = Fairness::new(Arc::new(World::default()), Clock::system());
     #[track_caller]
     fn check(fairness: &Fairness, who: (&str, &[&str]), what: Attributes, expected: &str) {
         assert_eq!(schema_of(fairness, &Identity::user(who.0, who.1), &what), expected);
@@ -67,52 +67,120 @@ fn world(queues: u64, length: u64) -> Arc<World> {
 #[tokio::test(start_paused = true)]
 async fn a_full_level_queues_and_then_refuses() {
     // Half of the seats are the catch-all level's.
-    let fairness = Fairness::with_seats(world(1, 2), 4);
+    let fairness = Fairness::with_seats(world(1, 2), Clock::system(), 4);
     let (eve, pods) = (Identity::user("eve", &[]), request("list", "pods", "shop"));
-    let first = fairness.turn(&eve, &pods).await;
-    let second = fairness.turn(&eve, &pods).await;
-    assert!(first.seat.is_some() && second.seat.is_some());
+    let first = fairness.turn(&eve, &pods, 1).await;
+    let second = fairness.turn(&eve, &pods, 1).await;
+    assert!(first.has_seat() && second.has_seat());
     let mut headers = HeaderMap::new();
     first.mark(&mut headers);
     assert_eq!(
         (&headers[SCHEMA_UID], &headers[LEVEL_UID]),
         (&"schema-uid".parse().unwrap(), &"level-uid".parse().unwrap())
     );
-    let mut third = Box::pin(fairness.turn(&eve, &pods));
+    let mut third = Box::pin(fairness.turn(&eve, &pods, 1));
     assert!((&mut third).now_or_never().is_none(), "it waits");
-    let mut fourth = Box::pin(fairness.turn(&eve, &pods));
+    let mut fourth = Box::pin(fairness.turn(&eve, &pods, 1));
     assert!((&mut fourth).now_or_never().is_none(), "it waits");
-    assert!(fairness.turn(&eve, &pods).await.seat.is_none(), "the queue is full");
+    assert!(!fairness.turn(&eve, &pods, 1).await.has_seat(), "the queue is full");
     drop(first);
     let third = third.await;
-    assert!(third.seat.is_some(), "the seat went on");
-    assert!(fourth.await.seat.is_none(), "it waited too long");
+    assert!(third.has_seat(), "the seat went on");
+    assert!(!fourth.await.has_seat(), "it waited too long");
     drop((second, third));
-    assert!(fairness.turn(&eve, &pods).await.seat.is_some(), "who gave up holds no seat");
+    assert!(fairness.turn(&eve, &pods, 1).await.has_seat(), "who gave up holds no seat");
     let masters = Identity::user("root", &["system:masters"]);
-    assert!(fairness.turn(&masters, &pods).await.seat.is_some());
+    assert!(fairness.turn(&masters, &pods, 1).await.has_seat());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_starve_another_flow() {
-    let fairness = Fairness::with_seats(world(64, 50), 2);
+    let fairness = Fairness::with_seats(world(64, 50), Clock::system(), 2);
     let (loud, quiet) = (Identity::user("loud", &[]), Identity::user("quiet", &[]));
     let pods = request("list", "pods", "shop");
-    let running = fairness.turn(&loud, &pods).await;
-    let mut flood: Vec<_> = (0..20).map(|_| Box::pin(fairness.turn(&loud, &pods))).collect();
+    let running = fairness.turn(&loud, &pods, 1).await;
+    let mut flood: Vec<_> = (0..20).map(|_| Box::pin(fairness.turn(&loud, &pods, 1))).collect();
     flood.iter_mut().for_each(|turn| assert!(turn.now_or_never().is_none()));
-    let mut other = Box::pin(fairness.turn(&quiet, &pods));
+    let mut other = Box::pin(fairness.turn(&quiet, &pods, 1));
     assert!((&mut other).now_or_never().is_none());
     drop(running);
     let mut served = 0;
     for turn in &mut flood {
-        if let Some(Some(other)) = (&mut other).now_or_never().map(|turn| turn.seat) {
+        if let Some(other) = (&mut other).now_or_never().filter(Turn::has_seat) {
             drop(other);
             break;
         }
         let turn = turn.await;
-        assert!(turn.seat.is_some());
+        assert!(turn.has_seat());
         served += 1;
     }
     assert!(served <= 2, "the quiet one waited for {served} of the flood");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wide_request_waits_until_there_are_seats_enough() {
+    // Of 40 seats 20 are the level's; a request may have 3 of them.
+    let fairness = Fairness::with_seats(world(1, 50), Clock::system(), 40);
+    let (eve, pods) = (Identity::user("eve", &[]), request("list", "pods", "shop"));
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(fairness.turn(&eve, &pods, 10).await);
+    }
+    assert!(held.iter().all(|turn| turn.has_seat() && turn.width == 3));
+    let mut wide = Box::pin(fairness.turn(&eve, &pods, 3));
+    assert!((&mut wide).now_or_never().is_none(), "two seats are left");
+    let mut narrow = Box::pin(fairness.turn(&eve, &pods, 1));
+    assert!((&mut narrow).now_or_never().is_none(), "it does not overtake");
+    held.pop();
+    assert!(wide.await.has_seat() && narrow.await.has_seat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_are_counted_under_upstreams_names() {
+    let fairness = Fairness::with_seats(world(1, 1), Clock::system(), 2);
+    let (eve, pods) = (Identity::user("eve", &[]), request("list", "pods", "shop"));
+    let running = fairness.turn(&eve, &pods, 1).await;
+    let mut waiting = Box::pin(fairness.turn(&eve, &pods, 1));
+    assert!((&mut waiting).now_or_never().is_none());
+    assert!(!fairness.turn(&eve, &pods, 1).await.has_seat());
+    let shown = |name: &str| {
+        let mut text = String::new();
+        fairness.write_metrics(&mut text);
+        let lines = text.lines().filter(|line| line.starts_with(&format!("apiserver_flowcontrol_{name}{{")));
+        lines
+            .filter(|line| line.contains("small"))
+            .map(|line| line.split_once('}').unwrap().1.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(shown("current_executing_requests"), ["1"]);
+    assert_eq!(shown("current_inqueue_requests"), ["1"]);
+    assert_eq!(shown("rejected_requests_total"), ["1"]);
+    assert_eq!(shown("nominal_limit_seats"), ["1"]);
+    // Its client goes away.
+    drop(waiting);
+    assert_eq!(shown("current_inqueue_requests"), ["0"]);
+    assert_eq!(shown("rejected_requests_total"), ["1", "1"], "queue-full and cancelled");
+    drop(running);
+    assert_eq!(shown("current_executing_requests"), ["0"]);
+    assert_eq!(shown("dispatched_requests_total"), ["1"]);
+    assert_eq!(shown("request_wait_duration_seconds_count"), ["1", "1"]);
+    assert!(fairness.turn(&eve, &pods, 1).await.has_seat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_level_that_changes_keeps_those_that_run() {
+    let world = world(1, 5);
+    let fairness = Fairness::with_seats(world.clone(), Clock::system(), 2);
+    let (eve, pods) = (Identity::user("eve", &[]), request("list", "pods", "shop"));
+    let running = fairness.turn(&eve, &pods, 1).await;
+    let mut waiting = Box::pin(fairness.turn(&eve, &pods, 1));
+    assert!((&mut waiting).now_or_never().is_none());
+    let level = json!({"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration",
+        "metadata": {"name": "other"}, "spec": {"type": "Exempt", "exempt": {}}});
+    world.put(&level);
+    let masters = Identity::user("root", &["system:masters"]);
+    assert!(fairness.turn(&masters, &pods, 1).await.has_seat());
+    assert!((&mut waiting).now_or_never().is_none(), "its seat is still taken");
+    drop(running);
+    assert!(waiting.await.has_seat());
 }
