@@ -3,7 +3,8 @@
 //!
 //! A [`Policy`] says how much of which request is written; without one nothing is, and a request
 //! costs nothing. Lines go through a bounded queue to a thread that writes; what does not fit is
-//! dropped and told in the log, so that a slow disk does not stop the API.
+//! dropped, told in the log and counted in `apiserver_audit_error_total`, so that a slow disk does
+//! not stop the API.
 
 mod event;
 mod policy;
@@ -15,13 +16,15 @@ mod tests;
 pub use policy::{Level, Policy, PolicyError};
 pub use writer::LogOptions;
 
-pub(crate) use event::Trail;
+pub(crate) use event::{Hold, Trail};
 
 use event::Stage;
 use runtime_base::Clock;
 use serde_json::Value;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use writer::Writer;
 
 /// Where the audit log goes, and what it holds.
@@ -46,16 +49,37 @@ pub(crate) struct Audit {
     policy: Policy,
     clock: Clock,
     writer: Writer,
+    /// Events, by level.
+    events: [AtomicU64; 4],
 }
 
 impl Audit {
     pub fn start(config: AuditConfig, clock: Clock) -> Result<Arc<Self>, AuditError> {
         let writer = Writer::start(config.log, clock.clone())?;
-        Ok(Arc::new(Audit { policy: config.policy, clock, writer }))
+        Ok(Arc::new(Audit { policy: config.policy, clock, writer, events: Default::default() }))
     }
 
-    fn write(&self, event: &Value) {
+    fn write(&self, event: &Value, level: Level) {
+        self.events[level as usize].fetch_add(1, Ordering::Relaxed);
         self.writer.write(event.to_string());
+    }
+
+    /// Adds what `/metrics` tells of the log, under upstream's names. Writing to a String cannot fail.
+    pub fn write_metrics(&self, out: &mut String) {
+        let counts = self.events.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let mut family = |name: &str, help: &str, lines: &[(String, u64)]| {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+            for (labels, count) in lines {
+                let _ = writeln!(out, "{name}{labels} {count}");
+            }
+        };
+        let events = [(String::new(), counts.iter().sum())];
+        family("apiserver_audit_event_total", "Events of the audit log.", &events);
+        let lost = [("{plugin=\"log\"}".to_owned(), self.writer.lost())];
+        family("apiserver_audit_error_total", "Events that are not in the audit log: it could not keep up.", &lost);
+        let levels = [Level::None, Level::Metadata, Level::Request, Level::RequestResponse];
+        let by_level = levels.map(|level| (format!("{{level=\"{}\"}}", level.as_str()), counts[level as usize]));
+        family("apiserver_audit_level_total", "Events of the audit log, by level.", &by_level[1..]);
     }
 
     /// `2026-11-23T14:00:00.000000Z`

@@ -94,6 +94,10 @@ pub const FOLLOW_RETRY: Backoff = Backoff::doubling(Duration::from_millis(50), D
 pub const AUDIT_ID_CHARS_MAX: usize = 64;
 /// Lines of the audit log that wait to be written; what comes beyond is dropped, told and counted.
 pub const AUDIT_LINES_MAX: usize = 10_000;
+/// Bytes of those lines: with the objects of requests and answers in them few lines are much.
+pub const AUDIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Addresses that a client may claim to come from.
+pub const AUDIT_SOURCES_MAX: usize = 16;
 /// Bytes of a request's or an answer's body that the audit log holds.
 pub const AUDIT_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Values that are sealed anew at once after a rotation of encryption keys.

@@ -375,6 +375,9 @@ impl ApiServer {
             started: self.started,
         });
         self.fairness.write_metrics(&mut text);
+        if let Some(audit) = &self.audit {
+            audit.write_metrics(&mut text);
+        }
         text
     }
 }

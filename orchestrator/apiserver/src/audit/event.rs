@@ -5,16 +5,19 @@ use super::{Audit, Level};
 use crate::auth::{Attributes, user_info};
 use crate::body::{Body, Request, Response, full};
 use crate::identity::Identity;
-use crate::limits::AUDIT_BODY_BYTES_MAX;
+use crate::limits::{AUDIT_BODY_BYTES_MAX, AUDIT_SOURCES_MAX};
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::USER_AGENT;
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
-use orchestrator_apimachinery::meta;
+use orchestrator_apimachinery::codec::{self, Format};
+use orchestrator_apimachinery::{meta, schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -37,6 +40,32 @@ pub(crate) struct Trail {
     decision: Decision,
     event: Value,
     sent: Captured,
+    /// The Content-Type of what is sent.
+    sent_as: Option<String>,
+    hold: Hold,
+}
+
+/// Keeps the trail of a request open as long as the connection lives that it was upgraded to;
+/// whoever serves that holds one. It comes with the request, and is empty when nothing is written down.
+#[derive(Clone, Default)]
+pub(crate) struct Hold(Option<Arc<Held>>);
+
+#[derive(Default)]
+struct Held(Mutex<Option<Trail>>);
+
+impl Hold {
+    /// That of a request.
+    pub fn of(request: &Request) -> Self {
+        request.extensions().get::<Hold>().cloned().unwrap_or_default()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(mut trail) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            trail.write(Stage::ResponseComplete);
+        }
+    }
 }
 
 impl Trail {
@@ -64,15 +93,21 @@ impl Trail {
         if original != who {
             event["impersonatedUser"] = user_info(who);
         }
-        if let Some(peer) = request.extensions().get::<SocketAddr>() {
-            event["sourceIPs"] = json!([peer.ip().to_string()]);
+        let sources = sources(request);
+        if !sources.is_empty() {
+            event["sourceIPs"] = json!(sources);
         }
         if !what.resource.is_empty() {
             event["objectRef"] = object_ref(what);
         }
-        let trail = Trail { audit: audit.clone(), decision, event, sent: Captured::default() };
+        let hold = Hold(Some(Arc::default()));
+        request.extensions_mut().insert(hold.clone());
+        let sent_as = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let sent = Captured::default();
+        let mut trail = Trail { audit: audit.clone(), decision, event, sent, sent_as, hold };
         trail.write(Stage::RequestReceived);
-        if trail.decision.level >= Level::Request && matches!(&*what.verb, "create" | "update" | "patch" | "delete") {
+        let writes = matches!(&*what.verb, "create" | "update" | "patch" | "delete" | "deletecollection");
+        if trail.decision.level >= Level::Request && writes && !what.resource.is_empty() {
             capture(request, &trail.sent);
         }
         Some(trail)
@@ -83,16 +118,15 @@ impl Trail {
         self.event["annotations"][key] = json!(value);
     }
 
-    fn write(&self, stage: Stage) {
+    fn write(&mut self, stage: Stage) {
         if self.decision.omit_stages.contains(&stage) {
             return;
         }
-        let mut event = self.event.clone();
-        event["stage"] = json!(stage);
+        self.event["stage"] = json!(stage);
         if stage != Stage::RequestReceived {
-            event["stageTimestamp"] = json!(self.audit.now());
+            self.event["stageTimestamp"] = json!(self.audit.now());
         }
-        self.audit.write(&event);
+        self.audit.write(&self.event, self.decision.level);
     }
 
     /// Ends the trail of a request whose handler failed.
@@ -109,6 +143,13 @@ impl Trail {
         let (head, body) = response.into_parts();
         self.event["responseStatus"] = json!({"metadata": {}, "code": head.status.as_u16()});
         self.take_request();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            self.write(Stage::ResponseStarted);
+            if let Hold(Some(held)) = std::mem::take(&mut self.hold) {
+                *held.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
+            }
+            return Response::from_parts(head, body);
+        }
         if body.size_hint().exact().is_none() {
             self.write(Stage::ResponseStarted);
             let body = Ending { body, trail: Some(self) };
@@ -119,7 +160,7 @@ impl Trail {
         let bytes: Bytes = bytes.unwrap_or_default();
         let failed = head.status.is_client_error() || head.status.is_server_error();
         if failed || self.decision.level == Level::RequestResponse {
-            let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            let answer = answered(&head.headers, &bytes);
             if failed && answer["kind"] == "Status" {
                 self.event["responseStatus"] = answer.clone();
                 strip(&mut self.event["responseStatus"]);
@@ -135,8 +176,10 @@ impl Trail {
     /// Puts what was sent into the event.
     fn take_request(&mut self) {
         let sent = std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner));
-        let object: Option<Value> = serde_json::from_slice(&sent).ok();
-        let Some(object) = object.filter(|object| !object.is_null()) else { return };
+        if sent.is_empty() {
+            return;
+        }
+        let Some(object) = decoded(self.sent_as.as_deref(), &sent) else { return };
         if self.event["verb"] == "create"
             && self.event["objectRef"]["name"].is_null()
             && !meta::name(&object).is_empty()
@@ -158,6 +201,47 @@ impl Trail {
         }
         object
     }
+}
+
+/// A body as JSON, whatever its media type; `None` when it cannot be read.
+fn decoded(content_type: Option<&str>, bytes: &[u8]) -> Option<Value> {
+    let format = match content_type.map(|type_| type_.split(';').next().unwrap_or_default().trim()) {
+        Some("application/apply-patch+yaml") => Format::Yaml,
+        Some(type_) if type_.ends_with("-patch+json") => Format::Json,
+        _ => Format::from_content_type(content_type).ok()?,
+    };
+    let decoded = codec::decode(format, bytes, &|api_version, kind| schema::of_kind(api_version, kind)).ok()?;
+    Some(decoded.value).filter(|value| !value.is_null())
+}
+
+/// An answer as JSON; null when it is no object.
+fn answered(headers: &HeaderMap, bytes: &[u8]) -> Value {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut unpacked = Vec::new();
+    let bytes = if text(CONTENT_ENCODING) == Some("gzip") {
+        let packed = flate2::read::GzDecoder::new(bytes).take(AUDIT_BODY_BYTES_MAX as u64);
+        // What is too long is cut, and then no JSON.
+        let _ = { packed }.read_to_end(&mut unpacked);
+        &unpacked
+    } else {
+        bytes
+    };
+    if bytes.len() > AUDIT_BODY_BYTES_MAX {
+        return Value::Null;
+    }
+    decoded(text(CONTENT_TYPE), bytes).filter(Value::is_object).unwrap_or_default()
+}
+
+/// Where a request comes from, by its own account and by its connection; all but the last can be made up.
+fn sources(request: &Request) -> Vec<String> {
+    let told = [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+    let told = told.iter().filter_map(|name| request.headers().get(name)?.to_str().ok());
+    let told = told.flat_map(|text| text.split(',')).filter_map(|text| text.trim().parse::<IpAddr>().ok());
+    let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
+    let mut sources: Vec<String> = told.take(AUDIT_SOURCES_MAX).map(|ip| ip.to_string()).collect();
+    sources.extend(peer.map(|ip| ip.to_string()));
+    sources.dedup();
+    sources
 }
 
 fn strip(status: &mut Value) {
@@ -224,7 +308,7 @@ impl hyper::body::Body for Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if let Some(trail) = self.trail.take() {
+        if let Some(mut trail) = self.trail.take() {
             trail.write(Stage::ResponseComplete);
         }
     }

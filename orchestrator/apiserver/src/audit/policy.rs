@@ -202,7 +202,7 @@ impl Resources {
                 *pattern == full
                     || pattern == "*"
                     || pattern.strip_prefix("*/").is_some_and(|part| !subresource.is_empty() && part == subresource)
-                    || pattern.strip_suffix("/*").is_some_and(|part| !subresource.is_empty() && part == resource)
+                    || pattern.strip_suffix("/*").is_some_and(|part| part == resource)
             })
     }
 }

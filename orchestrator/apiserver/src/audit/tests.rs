@@ -37,7 +37,9 @@ fn the_first_rule_that_matches_decides() {
     check(&policy, &Attributes { namespace: "other".into(), ..of("configmaps", "") }, Level::Metadata);
     check(&policy, &of("pods", "exec"), Level::RequestResponse);
     check(&policy, &of("things", "scale"), Level::RequestResponse);
-    check(&policy, &of("pods", ""), Level::Metadata);
+    // As upstream, whose text says otherwise.
+    check(&policy, &of("pods", ""), Level::RequestResponse);
+    check(&policy, &of("services", ""), Level::Metadata);
     let path = |path: &str| Attributes { verb: "get".into(), path: path.into(), ..Attributes::default() };
     check(&policy, &path("/apis/apps"), Level::None);
     check(&policy, &path("/versions"), Level::Metadata);

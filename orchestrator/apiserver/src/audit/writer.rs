@@ -1,14 +1,15 @@
 //! Writes lines to a file that is rotated by size; a thread of its own, so that the disk stops no request.
 
 use super::AuditError;
-use crate::limits::AUDIT_LINES_MAX;
+use crate::limits::{AUDIT_LINES_MAX, AUDIT_QUEUE_BYTES_MAX};
 use runtime_base::Clock;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, SystemTime};
 use tracing::{error, warn};
 
@@ -28,6 +29,15 @@ pub struct LogOptions {
 /// The near end of the queue.
 pub(super) struct Writer {
     lines: SyncSender<String>,
+    shared: Arc<Shared>,
+}
+
+/// What both ends of the queue know.
+#[derive(Default)]
+struct Shared {
+    /// Bytes in the queue.
+    waiting: AtomicUsize,
+    /// Lines that are not in the log.
     lost: AtomicU64,
 }
 
@@ -36,22 +46,35 @@ impl Writer {
         let path = options.path.clone();
         let log = Log::open(options, clock).map_err(|error| AuditError::Open(path.clone(), error))?;
         let (lines, queue) = sync_channel(AUDIT_LINES_MAX);
-        let thread = std::thread::Builder::new().name("audit".into());
-        thread.spawn(move || run(log, &queue)).map_err(|error| AuditError::Open(path, error))?;
-        Ok(Writer { lines, lost: AtomicU64::new(0) })
+        let shared = Arc::new(Shared::default());
+        let (thread, far) = (std::thread::Builder::new().name("audit".into()), shared.clone());
+        thread.spawn(move || run(log, &queue, &far)).map_err(|error| AuditError::Open(path, error))?;
+        Ok(Writer { lines, shared })
     }
 
+    /// Queues a line; never waits.
     pub fn write(&self, line: String) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.lines.try_send(line) {
-            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
-            if lost.is_power_of_two() {
-                warn!(lost, "the audit log cannot keep up, events are lost");
-            }
+        let size = line.len();
+        // An empty queue takes a line of any length.
+        let before = self.shared.waiting.fetch_add(size, Ordering::Relaxed);
+        let fits = before == 0 || before + size <= AUDIT_QUEUE_BYTES_MAX;
+        if fits && self.lines.try_send(line).is_ok() {
+            return;
         }
+        self.shared.waiting.fetch_sub(size, Ordering::Relaxed);
+        let lost = self.shared.lost.fetch_add(1, Ordering::Relaxed) + 1;
+        if lost.is_power_of_two() {
+            warn!(lost, "the audit log cannot keep up, events are lost");
+        }
+    }
+
+    /// How many lines are not in the log.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 }
 
-fn run(mut log: Log, queue: &Receiver<String>) {
+fn run(mut log: Log, queue: &Receiver<String>, shared: &Shared) {
     loop {
         let line = match queue.try_recv() {
             Ok(line) => line,
@@ -60,9 +83,15 @@ fn run(mut log: Log, queue: &Receiver<String>) {
                 let Ok(line) = queue.recv() else { return };
                 line
             }
-            Err(TryRecvError::Disconnected) => return log.told(|log| log.out.flush()),
+            Err(TryRecvError::Disconnected) => {
+                log.told(|log| log.out.flush());
+                return;
+            }
         };
-        log.told(|log| log.append(&line));
+        shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        if !log.told(|log| log.append(&line)) {
+            shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -80,20 +109,22 @@ impl Log {
         Ok(Log { options, clock, out, size, failures: 0 })
     }
 
-    fn told(&mut self, action: impl FnOnce(&mut Self) -> io::Result<()>) {
-        if let Err(error) = action(self) {
-            self.failures += 1;
-            if self.failures.is_power_of_two() {
-                error!(path = %self.options.path.display(), %error, failures = self.failures, "cannot write the audit log");
-            }
+    /// Does it; whether that went well. Failures are told in the server's log.
+    fn told(&mut self, action: impl FnOnce(&mut Self) -> io::Result<()>) -> bool {
+        let Err(error) = action(self) else { return true };
+        self.failures += 1;
+        if self.failures.is_power_of_two() {
+            error!(path = %self.options.path.display(), %error, failures = self.failures, "cannot write the audit log");
         }
+        false
     }
 
     fn append(&mut self, line: &str) -> io::Result<()> {
         let size = line.len() as u64 + 1;
         let full = self.options.size_max > 0 && self.size > 0 && self.size + size > self.options.size_max;
         if full && self.options.path != Path::new("-") {
-            self.rotate()?;
+            // A log that cannot be put aside grows on.
+            self.told(Self::rotate);
         }
         self.out.write_all(line.as_bytes())?;
         self.out.write_all(b"\n")?;
@@ -161,3 +192,6 @@ fn open(path: &Path) -> io::Result<(Box<dyn Write + Send>, u64)> {
     let size = file.metadata()?.len();
     Ok((Box::new(BufWriter::new(file)), size))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use super::log::{boolean, container};
 use super::query::{encode, pairs};
 use super::upgrade::{Agreed, agree, splice};
 use super::{StreamContext, remote};
+use crate::audit::Hold;
 use crate::body::{Request, Response, full};
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -96,16 +97,17 @@ pub async fn remote_command(
         .ok_or_else(|| ApiError::bad_request(format!("pod {} does not have a host assigned", meta::name(pod))))?;
     let agreed = agree(&request, &PROTOCOLS, &PROTOCOLS)?;
     let path = options.path(action, &target, container);
-    let client = hyper::upgrade::on(&mut request);
+    let (hold, client) = (Hold::of(&request), hyper::upgrade::on(&mut request));
     match &agreed {
         Agreed::Socket { protocol, key } => {
             let node = open(&target, &path, protocol, key.clone()).await?;
-            splice(ctx.tasks, client, hyper::upgrade::on(node));
+            splice(ctx.tasks, client, hyper::upgrade::on(node), hold);
         }
         Agreed::Spdy(_) => {
             let key = HeaderValue::from_str(&generate_key()).expect("base64 is a header value");
             let node = hyper::upgrade::on(open(&target, &path, PROTOCOLS[0], key).await?);
             ctx.tasks.spawn("remote command", async move {
+                let _hold = hold;
                 match tokio::try_join!(client, node) {
                     Ok((client, node)) => remote::serve(client, node, options).await,
                     Err(error) => tracing::debug!(%error, "an upgrade failed"),

@@ -5,6 +5,7 @@ use super::limits::PORTS_MAX;
 use super::query::pairs;
 use super::upgrade::{Agreed, agree};
 use super::{StreamContext, channels, session, websocket};
+use crate::audit::Hold;
 use crate::body::{Request, Response};
 use hyper_util::rt::TokioIo;
 use orchestrator_apimachinery::{ApiError, meta};
@@ -37,8 +38,9 @@ pub async fn port_forward(ctx: &StreamContext<'_>, pod: &Value, mut request: Req
             can_close: protocol == CLOSING_CHANNELS,
         },
     };
-    let upgrade = hyper::upgrade::on(&mut request);
+    let (hold, upgrade) = (Hold::of(&request), hyper::upgrade::on(&mut request));
     ctx.tasks.spawn("port-forward", async move {
+        let _hold = hold;
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => return tracing::debug!(%error, "a client's upgrade failed"),

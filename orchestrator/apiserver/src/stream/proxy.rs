@@ -3,6 +3,7 @@
 use super::StreamContext;
 use super::kubelet::{Target, send};
 use super::upgrade::{is_asked, splice};
+use crate::audit::Hold;
 use crate::body::{Request, Response, full};
 use crate::outbound::{CallError, Caller, Trust, secure, tcp};
 use bytes::Bytes;
@@ -73,7 +74,7 @@ pub(crate) async fn proxy(
     }
     let prefix = path.strip_suffix(behind.tail).unwrap_or(&path).to_owned();
     let upgrades = is_asked(&request);
-    let client = hyper::upgrade::on(&mut request);
+    let client = (hyper::upgrade::on(&mut request), Hold::of(&request));
     let outgoing = outgoing(request, &behind, &prefix, upgrades)?;
     let unreachable = |why: String| ApiError::unavailable(format!("error trying to reach service: {why}"));
     let answer = if is_kubelet(&behind) {
@@ -250,11 +251,11 @@ fn incoming(
     ctx: &StreamContext<'_>,
     mut answer: http::Response<Incoming>,
     prefix: &str,
-    client: hyper::upgrade::OnUpgrade,
+    (client, hold): (hyper::upgrade::OnUpgrade, Hold),
 ) -> Response {
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let upgrade = hyper::upgrade::on(&mut answer);
-        splice(ctx.tasks, client, upgrade);
+        splice(ctx.tasks, client, upgrade, hold);
         return answer.map(|_| full(Bytes::new()));
     }
     strip(answer.headers_mut());

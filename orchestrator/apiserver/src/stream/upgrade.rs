@@ -1,6 +1,7 @@
 //! Which protocol a client switches to, and bytes between two connections that have switched.
 
 use super::limits::FLUSH_TIME_MAX;
+use crate::audit::Hold;
 use crate::body::{Request, Response, full};
 use bytes::Bytes;
 use http::header::{
@@ -114,8 +115,9 @@ impl Agreed {
 
 /// Carries bytes both ways once both sides have switched. When one side ends, the other may say
 /// its last words.
-pub(super) fn splice(tasks: &Tasks, client: OnUpgrade, node: OnUpgrade) {
+pub(super) fn splice(tasks: &Tasks, client: OnUpgrade, node: OnUpgrade, hold: Hold) {
     tasks.spawn("spliced streams", async move {
+        let _hold = hold;
         let (client, node) = match tokio::try_join!(client, node) {
             Ok(both) => both,
             Err(error) => return tracing::debug!(%error, "an upgrade failed"),

@@ -100,3 +100,71 @@ async fn the_log_is_rotated_and_old_files_go() {
     assert!(names.len() <= 3 && names.contains(&"audit.log".to_owned()), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("audit-2026-11-18T")), "{names:?}");
 }
+
+#[tokio::test]
+async fn bodies_of_every_media_type_are_written_down_as_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let kit = audited(dir.path(), "- level: RequestResponse\n  omitManagedFields: true\n", 0).await;
+    kit.post("/api/v1/namespaces", json!({"metadata": {"name": "default"}})).await;
+    let send = async |method: &str, path: &str, headers: &[(&str, &str)], body: Bytes| {
+        let answer = kit.server.handle(admin(), request(method, path, headers, body)).await;
+        (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
+    };
+    let yaml = [("content-type", "application/yaml"), ("accept", "application/yaml")];
+    assert_eq!(send("POST", MAPS, &yaml, Bytes::from("metadata: {name: a}\ndata: {key: yaml}\n")).await.0, 201);
+    let path = format!("{MAPS}/a");
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    let (_, map) = send("GET", &path, &[("accept", protobuf)], Bytes::new()).await;
+    let both = [("content-type", protobuf), ("accept", protobuf)];
+    assert_eq!(send("PUT", &path, &both, map).await.0, 200);
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    let patch = Bytes::from("apiVersion: v1\nkind: ConfigMap\ndata: {more: applied}\n");
+    assert_eq!(send("PATCH", &format!("{path}?fieldManager=me"), &apply, patch).await.0, 200);
+    assert_eq!(kit.patch(&path, "json", json!([{"op": "add", "path": "/data/third", "value": "x"}])).await.0, 200);
+    let bad = send("POST", MAPS, &[("content-type", "application/yaml")], Bytes::from("{{{")).await;
+    assert_eq!(bad.0, 400);
+    assert_eq!(send("DELETE", MAPS, &[], Bytes::new()).await.0, 200);
+    let metrics = kit.get("/metrics").await.1;
+    let metrics = metrics.as_str().unwrap();
+    assert!(metrics.contains("apiserver_audit_error_total{plugin=\"log\"} 0"), "{metrics}");
+    assert!(metrics.contains("apiserver_audit_level_total{level=\"RequestResponse\"} 17"), "{metrics}");
+    let events = lines(kit, dir.path(), 18).await;
+    let ends: Vec<&Value> = events.iter().filter(|event| event["stage"] == "ResponseComplete").collect();
+    let made = ends[1];
+    assert_eq!((&made["requestObject"]["data"]["key"], &made["objectRef"]["name"]), (&json!("yaml"), &json!("a")));
+    assert_eq!(made["responseObject"]["data"]["key"], "yaml");
+    assert_eq!(made["responseObject"]["metadata"]["managedFields"], Value::Null);
+    assert_eq!(ends[2]["responseObject"]["data"]["key"], "yaml", "a read in protobuf");
+    let put = ends[3];
+    assert_eq!(
+        (&put["requestObject"]["data"], &put["responseObject"]["data"]),
+        (&json!({"key": "yaml"}), &json!({"key": "yaml"}))
+    );
+    assert_eq!(ends[4]["requestObject"]["data"], json!({"more": "applied"}));
+    assert_eq!(ends[5]["requestObject"][0]["op"], "add");
+    assert_eq!((&ends[6]["requestObject"], &ends[6]["responseStatus"]["code"]), (&Value::Null, &json!(400)));
+    assert_eq!(ends[7]["verb"], "deletecollection");
+}
+
+#[tokio::test]
+async fn a_command_is_written_down_when_it_starts_and_when_it_ends() {
+    use super::streams::{PODS, all, pod, socket};
+    let dir = tempfile::tempdir().unwrap();
+    let rules =
+        "- level: None\n  verbs: [create]\n- level: Metadata\n  resources: [{group: \"\", resources: [pods/exec]}]\n";
+    let kit = audited(dir.path(), rules, 0).await;
+    for (path, body) in [
+        ("/api/v1/namespaces", json!({"metadata": {"name": "default"}})),
+        ("/api/v1/namespaces/default/serviceaccounts", json!({"metadata": {"name": "default"}})),
+    ] {
+        assert_eq!(kit.post(path, body).await.0, 201);
+    }
+    pod(&kit, "web", &["main"]).await;
+    let path = format!("{PODS}/web/exec?command=echo&command=hi&stdout=true");
+    assert_eq!(all(&mut socket(&kit, &path, "v5.channel.k8s.io").await).await[&1], "hi\n");
+    let events = lines(kit, dir.path(), 3).await;
+    let stages: Vec<&str> = events.iter().map(|event| event["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["RequestReceived", "ResponseStarted", "ResponseComplete"]);
+    let last = &events[2];
+    assert_eq!((&last["responseStatus"]["code"], &last["objectRef"]["subresource"]), (&json!(101), &json!("exec")));
+}

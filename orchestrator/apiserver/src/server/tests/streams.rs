@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(super) const PODS: &str = "/api/v1/namespaces/default/pods";
 
-async fn pod(kit: &Kit, name: &str, containers: &[&str]) {
+pub(super) async fn pod(kit: &Kit, name: &str, containers: &[&str]) {
     let containers: Vec<Value> = containers.iter().map(|name| json!({"name": name, "image": "i:1"})).collect();
     kit.post(PODS, json!({"metadata": {"name": name}, "spec": {"containers": containers}})).await;
     let binding = json!({"target": {"kind": "Node", "name": "here"}});
@@ -44,16 +44,16 @@ fn query(command: &[&str], flags: &str) -> String {
     command.iter().map(word).collect::<String>() + flags
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<DuplexStream>;
+pub(super) type Socket = tokio_tungstenite::WebSocketStream<DuplexStream>;
 
-async fn socket(kit: &Kit, path: &str, protocol: &str) -> Socket {
+pub(super) async fn socket(kit: &Kit, path: &str, protocol: &str) -> Socket {
     let mut request = format!("ws://server{path}").into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
     tokio_tungstenite::client_async(request, wire(kit)).await.unwrap().0
 }
 
 /// Everything until the end, by channel.
-async fn all(socket: &mut Socket) -> BTreeMap<u8, String> {
+pub(super) async fn all(socket: &mut Socket) -> BTreeMap<u8, String> {
     let mut seen = BTreeMap::<u8, Vec<u8>>::new();
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Binary(bytes) = message {
