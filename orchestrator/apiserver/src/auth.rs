@@ -30,6 +30,8 @@ pub use escalation::check_escalation;
 pub use impersonation::impersonate;
 pub use issuer::{ISSUER, TokenIssuer};
 pub(crate) use oidc::Oidc;
+#[cfg(test)]
+pub(crate) use oidc::tests::issuer as oidc_issuer;
 pub use oidc::{OidcConfig, OidcError};
 pub use rbac::Rbac;
 pub use restriction::restrict_node;

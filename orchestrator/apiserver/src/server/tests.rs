@@ -21,6 +21,7 @@ mod extension;
 mod hostile;
 mod lists;
 mod load;
+mod oidc;
 mod pods;
 mod proxies;
 mod routes;
@@ -75,6 +76,15 @@ pub(super) async fn kit_over(store: Arc<dyn Store>, clock: Clock) -> Kit {
 }
 
 pub(super) async fn audited_kit(store: Arc<dyn Store>, clock: Clock, audit: Option<crate::audit::AuditConfig>) -> Kit {
+    kit_with(store, clock, audit, None).await
+}
+
+pub(super) async fn kit_with(
+    store: Arc<dyn Store>,
+    clock: Clock,
+    audit: Option<crate::audit::AuditConfig>,
+    oidc: Option<crate::auth::OidcConfig>,
+) -> Kit {
     let dir = tempfile::tempdir().unwrap();
     let pki = Pki::load_or_create(dir.path(), &PkiNames::standard("host", &[]), clock.clone()).unwrap();
     let tasks = Tasks::new();
@@ -87,7 +97,7 @@ pub(super) async fn audited_kit(store: Arc<dyn Store>, clock: Clock, audit: Opti
         advertised: "127.0.0.1:6443".into(),
         encryption: crate::vault::Keys::fleeting(&Rng::seeded(3)),
         audit,
-        oidc: None,
+        oidc,
     };
     let server = ApiServer::start(config, store.clone(), &pki, Arc::new(OneNode(tasks.clone()))).await.unwrap();
     Kit { server, store, tasks, pki, _dir: dir }

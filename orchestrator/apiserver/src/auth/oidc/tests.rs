@@ -1,4 +1,4 @@
-mod issuer;
+pub(crate) mod issuer;
 
 use self::issuer::{Issuer, Signer, claims, config};
 use super::{Oidc, OidcConfig};

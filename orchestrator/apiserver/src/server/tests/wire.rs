@@ -3,7 +3,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A TLS connection to a listening server, with a client certificate or none.
-async fn connect(kit: &Kit, port: u16, certificate: Option<(String, String)>, protocol: &str) -> ByteStream {
+pub(super) async fn connect(kit: &Kit, port: u16, certificate: Option<(String, String)>, protocol: &str) -> ByteStream {
     use rustls_pki_types::pem::PemObject;
     use rustls_pki_types::{CertificateDer, PrivateKeyDer};
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -28,9 +28,14 @@ async fn connect(kit: &Kit, port: u16, certificate: Option<(String, String)>, pr
 
 /// A kit whose certificates are of now, as TLS looks at the machine's clock.
 async fn listening() -> (Kit, u16) {
+    listening_to(None).await
+}
+
+/// The same, which believes an issuer of ID tokens.
+pub(super) async fn listening_to(oidc: Option<crate::auth::OidcConfig>) -> (Kit, u16) {
     let clock = Clock::system();
     let store = RedbStore::in_memory(RedbOptions { clock: clock.clone() }).unwrap();
-    let kit = kit_over(store, clock).await;
+    let kit = kit_with(store, clock, None, oidc).await;
     kit.post("/api/v1/namespaces", json!({"metadata": {"name": "default"}})).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
