@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+mod linearizable;
+
+pub(crate) use linearizable::histories_of_many_clients_are_linearizable;
+
 /// Makes the suite's tests over what `$start` gives: an empty store and what lives as long.
 macro_rules! store_suite {
     ($start:expr) => {
@@ -22,6 +26,7 @@ macro_rules! store_suite {
             a_fresh_revision_is_no_older_than_any_write,
             watchers_see_every_event_once_in_order_and_whole_while_others_write,
             of_those_who_compare_the_same_revision_one_wins,
+            histories_of_many_clients_are_linearizable,
         );
     };
     ($start:expr, $($name:ident,)*) => {
