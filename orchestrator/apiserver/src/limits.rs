@@ -11,6 +11,9 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Time for a request's header; stops header trickling.
 pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may be without a request before it is closed (upstream's 90 s); stops
+/// clients that open many and ask for nothing.
+pub const IDLE_TIME_MAX: Duration = Duration::from_secs(90);
 /// Connections at one time.
 pub const CONNECTIONS_MAX: usize = 8192;
 /// Streams of one HTTP/2 connection at one time.

@@ -1,7 +1,9 @@
 //! Connections: TLS, HTTP/1.1 and HTTP/2, upgrades.
 
+mod idle;
 mod opening;
 
+use self::idle::Requests;
 use self::opening::Opening;
 use crate::body::BodyError;
 use crate::limits;
@@ -36,6 +38,7 @@ struct Connection {
     server: Arc<ApiServer>,
     certificates: Arc<Vec<Vec<u8>>>,
     peer: SocketAddr,
+    requests: Arc<Requests>,
 }
 
 impl Service<http::Request<Incoming>> for Connection {
@@ -45,11 +48,17 @@ impl Service<http::Request<Incoming>> for Connection {
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         let (server, certificates) = (self.server.clone(), self.certificates.clone());
+        let under_way = self.requests.begin();
         let mut request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         request.extensions_mut().insert(self.peer);
         async move {
             let response = server.handle_from_outside(&certificates, request).await;
-            Ok(response.map(|body| body.map_err(Cut).boxed_unsync()))
+            // The answer is under way as long as its body lives.
+            let cut = move |error| {
+                let _ = &under_way;
+                Cut(error)
+            };
+            Ok(response.map(|body| body.map_err(cut).boxed_unsync()))
         }
         .boxed()
     }
@@ -117,7 +126,8 @@ async fn serve_connection(
     tasks: Tasks,
 ) {
     let certificates = Arc::new(certificates);
-    let service = Connection { server, certificates, peer };
+    let requests = Arc::new(Requests::default());
+    let service = Connection { server, certificates, peer, requests: requests.clone() };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -141,10 +151,16 @@ async fn serve_connection(
             std::future::pending::<()>().await;
         }
     };
+    let over = async {
+        tokio::select! {
+            () = tasks.stopping() => {}
+            () = requests.idle() => debug!(%peer, "closing an idle connection"),
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = silent => None,
-        () = tasks.stopping() => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => Some(ended),

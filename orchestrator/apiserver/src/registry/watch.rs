@@ -219,10 +219,15 @@ impl Watching {
                     }
                 }
                 Ok(changes) => {
-                    self.place = Some(place + changes.len() as u64);
+                    let (mut taken, mut bytes) = (0, 0);
                     for change in changes {
                         self.take(&change).await;
+                        (taken, bytes) = (taken + 1, bytes + self.ready.back().map_or(0, Bytes::len));
+                        if bytes >= limits::WATCH_LOG_BYTES_MAX {
+                            break;
+                        }
                     }
+                    self.place = Some(place + taken);
                 }
             }
         }

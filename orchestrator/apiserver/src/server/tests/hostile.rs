@@ -1,7 +1,10 @@
 //! Clients that want to wear the server out, on connections in memory.
 
 use super::*;
-use crate::limits::{HEADER_BYTES_MAX, HEADER_TIME_MAX, PING_INTERVAL, PING_TIME_MAX, STREAMS_MAX, URI_BYTES_MAX};
+use crate::limits::{
+    HEADER_BYTES_MAX, HEADER_TIME_MAX, IDLE_TIME_MAX, PING_INTERVAL, PING_TIME_MAX, REQUEST_TIME_MAX, STREAMS_MAX,
+    URI_BYTES_MAX,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -211,19 +214,181 @@ async fn floods_end_the_connection_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_client_that_pings_and_never_reads_is_not_read_either() {
+async fn a_client_that_wants_answers_and_never_reads_is_not_read_either() {
+    let kit = kit().await;
+    let ping = frame(PING, 0, 0, &[0; 8]);
+    // SETTINGS_INITIAL_WINDOW_SIZE, which changes each time.
+    let settings =
+        [frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]), frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 127, 255])].concat();
+    let empty = frame(SETTINGS, 0, 0, &[]);
+    tokio::time::pause();
+    for asked in [ping, settings, empty] {
+        let mut stream = connect(&kit);
+        stream.write_all(&opening()).await.unwrap();
+        let many = asked.repeat(1000);
+        let mut sent = 0;
+        let flood = async {
+            while stream.write_all(&many).await.is_ok() {
+                sent += many.len();
+                assert!(sent < 16 * PIPE_BYTES, "the answers to {asked:?} pile up");
+            }
+        };
+        // It either waits or is cut off; never are more answers kept than the pipes hold.
+        runtime_base::clock::within(Duration::from_secs(10), flood).await;
+    }
+}
+
+#[tokio::test]
+async fn settings_are_answered_one_by_one_and_end_nothing() {
     let kit = kit().await;
     let mut stream = connect(&kit);
-    tokio::time::pause();
     stream.write_all(&opening()).await.unwrap();
-    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1000);
-    let mut sent = 0;
-    let flood = async {
-        while stream.write_all(&pings).await.is_ok() {
-            sent += pings.len();
-            assert!(sent < 16 * PIPE_BYTES, "the answers pile up");
+    let count = 2000;
+    let flood = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]).repeat(count);
+    let asked = frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/version"));
+    let (mut reader, mut writer) = tokio::io::split(&mut stream);
+    let writing = async {
+        writer.write_all(&flood).await.unwrap();
+        writer.write_all(&asked).await.unwrap();
+    };
+    let reading = async {
+        let (mut acknowledged, mut served) = (0, false);
+        while acknowledged < count || !served {
+            let mut head = [0; 9];
+            reader.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+            reader.read_exact(&mut payload).await.unwrap();
+            acknowledged += usize::from(head[3] == SETTINGS && head[4] == 1);
+            served |= head[3] == HEADERS;
+            assert_ne!(head[3], GO_AWAY);
         }
     };
-    // It either waits or is cut off; never are more answers kept than the pipes hold.
-    runtime_base::clock::within(Duration::from_secs(10), flood).await;
+    tokio::join!(writing, reading);
+}
+
+/// The value of a line of `/metrics`.
+async fn metric(kit: &Kit, line: &str) -> u64 {
+    let (_, text) = kit.get("/metrics").await;
+    let found = text.as_str().unwrap().lines().find_map(|one| one.strip_prefix(line)).map(str::trim);
+    found.and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+const MUTATING: &str = "apiserver_current_inflight_requests{request_kind=\"mutating\"}";
+
+#[tokio::test]
+async fn a_body_that_trickles_is_cut_and_gives_its_seat_back() {
+    let kit = kit().await;
+    let head = format!(
+        "POST {MAPS} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n"
+    );
+    tokio::time::pause();
+    let took = endured(&kit, head.as_bytes(), &[b' '; 3000]).await;
+    assert!(took <= REQUEST_TIME_MAX + Duration::from_secs(2), "{took:?}");
+    assert_eq!(metric(&kit, MUTATING).await, 0);
+    // Over HTTP/2 the stream ends, the connection may go on.
+    let mut stream = connect(&kit);
+    let mut block = get(MAPS);
+    block[0] = 0x83;
+    stream.write_all(&[opening(), frame(HEADERS, END_HEADERS, 1, &block)].concat()).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(&mut stream);
+    let drip = async {
+        loop {
+            runtime_base::clock::sleep(Duration::from_secs(1)).await;
+            if writer.write_all(&frame(0, 0, 1, b" ")).await.is_err() {
+                return;
+            }
+        }
+    };
+    let ended = async {
+        loop {
+            let mut head = [0; 9];
+            reader.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+            reader.read_exact(&mut payload).await.unwrap();
+            if head[3] == HEADERS || head[3] == RESET {
+                return;
+            }
+        }
+    };
+    let began = Clock::system().monotonic();
+    tokio::select! {
+        () = drip => panic!("the connection was closed"),
+        ended = runtime_base::clock::within(LONG, ended) => assert!(ended.is_some(), "held for ever"),
+    }
+    assert!(began.elapsed() <= REQUEST_TIME_MAX + Duration::from_secs(2));
+    assert_eq!(metric(&kit, MUTATING).await, 0);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let kit = kit().await;
+    tokio::time::pause();
+    let mut idle: Vec<DuplexStream> = (0..200).map(|_| connect(&kit)).collect();
+    for (index, stream) in idle.iter_mut().enumerate() {
+        match index % 2 {
+            0 => stream.write_all(b"GET /version HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap(),
+            _ => stream
+                .write_all(&[opening(), frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/version"))].concat())
+                .await
+                .unwrap(),
+        }
+    }
+    let mut busy = connect(&kit);
+    let watch = format!("GET {MAPS}?watch=1&timeoutSeconds=3000 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    busy.write_all(watch.as_bytes()).await.unwrap();
+    let began = Clock::system().monotonic();
+    for stream in &mut idle {
+        // An HTTP/2 client answers pings, or it is cut for that.
+        let closed = async {
+            let mut bytes = vec![0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+                if bytes[3] == PING && bytes[4] == 0 && count >= 17 {
+                    let _ = stream.write_all(&frame(PING, 1, 0, &bytes[9..17])).await;
+                }
+            }
+        };
+        assert!(runtime_base::clock::within(LONG, closed).await.is_some(), "held for ever");
+    }
+    assert!(began.elapsed() <= 2 * IDLE_TIME_MAX + Duration::from_secs(2), "{:?}", began.elapsed());
+    let mut bytes = vec![0; 1 << 16];
+    while let Some(read) = runtime_base::clock::within(Duration::from_millis(1), busy.read(&mut bytes)).await {
+        assert!(read.unwrap() > 0, "a watch that is under way was closed");
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_that_never_reads_holds_little_and_is_told_the_end() {
+    let kit = kit().await;
+    kit.post(MAPS, config_map("a", "0")).await;
+    let start = kit.store.revision();
+    let mut stream = connect(&kit);
+    let watch = format!("GET {MAPS}?watch=1&resourceVersion={start} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.write_all(watch.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    let large = "x".repeat(900_000);
+    let many = crate::limits::RECENT_BYTES_MAX / large.len() * 2;
+    for n in 0..many {
+        assert_eq!(kit.put(&format!("{MAPS}/a"), config_map("a", &format!("{n}{large}"))).await.0, 200);
+        tokio::task::yield_now().await;
+    }
+    let sent = "apiserver_watch_events_total{group=\"\",version=\"v1\",kind=\"ConfigMap\"}";
+    assert!(metric(&kit, sent).await <= 4, "what it did not read was made all the same");
+    // Meanwhile the store has forgotten where it stood: once it reads, it is told.
+    kit.store.compact(kit.store.revision() - 1).await.unwrap();
+    let mut rest = Vec::new();
+    let read = async {
+        let mut bytes = vec![0; 1 << 16];
+        while !rest.ends_with(b"\r\n0\r\n\r\n") {
+            let count = stream.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "the answer was cut off");
+            rest.extend(&bytes[..count]);
+        }
+    };
+    assert!(runtime_base::clock::within(Duration::from_secs(60), read).await.is_some(), "it never ends");
+    let text = String::from_utf8_lossy(&rest);
+    let last = text.lines().rfind(|line| line.starts_with('{')).unwrap();
+    assert!(last.contains("\"ERROR\"") && last.contains("\"Expired\""), "{last:.200}");
+    let events = text.matches("\"MODIFIED\"").count();
+    assert!(events < many, "{events}");
 }
