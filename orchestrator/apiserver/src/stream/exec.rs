@@ -1,11 +1,12 @@
 //! `pods/NAME/exec` and `pods/NAME/attach`.
 //!
 //! The node speaks the channels of a WebSocket. A client that does so too is connected with it
-//! byte by byte; a client of SPDY/3.1 is translated for.
+//! byte by byte; a client of SPDY/3.1 or of an older protocol is translated for.
 
 use super::kubelet::Target;
 use super::log::{boolean, container};
 use super::query::{encode, pairs};
+use super::relay::{self, Dialect};
 use super::upgrade::{Agreed, agree, splice};
 use super::{StreamContext, remote};
 use crate::audit::Hold;
@@ -18,8 +19,18 @@ use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-/// The protocols of both transports, the best first. In v5 a client can end its input.
-const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+/// The protocols of WebSockets, the best first; "" is that of clients that name none. In v5 a client
+/// can end its input. Nodes speak the first two.
+const SOCKETS: [&str; 6] = [
+    "v5.channel.k8s.io",
+    "v4.channel.k8s.io",
+    "v4.base64.channel.k8s.io",
+    "channel.k8s.io",
+    "base64.channel.k8s.io",
+    "",
+];
+/// Those of SPDY.
+const SPDY: [&str; 4] = ["v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io"];
 
 /// What a client wants of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,21 +106,34 @@ pub async fn remote_command(
     let container = container(pod, &options.container)?;
     let target = Target::new(ctx, pod)
         .ok_or_else(|| ApiError::bad_request(format!("pod {} does not have a host assigned", meta::name(pod))))?;
-    let agreed = agree(&request, &PROTOCOLS, &PROTOCOLS)?;
+    let agreed = agree(&request, &SOCKETS, &SPDY)?;
     let path = options.path(action, &target, container);
     let (hold, client) = (Hold::of(&request), hyper::upgrade::on(&mut request));
+    let fresh = || HeaderValue::from_str(&generate_key()).expect("base64 is a header value");
     match &agreed {
-        Agreed::Socket { protocol, key } => {
-            let node = open(&target, &path, protocol, key.clone()).await?;
-            splice(ctx.tasks, client, hyper::upgrade::on(node), hold);
-        }
-        Agreed::Spdy(_) => {
-            let key = HeaderValue::from_str(&generate_key()).expect("base64 is a header value");
-            let node = hyper::upgrade::on(open(&target, &path, PROTOCOLS[0], key).await?);
+        Agreed::Socket { protocol, key } => match Dialect::of(protocol) {
+            None => {
+                let node = open(&target, &path, protocol, key.clone()).await?;
+                splice(ctx.tasks, client, hyper::upgrade::on(node), hold);
+            }
+            Some(dialect) => {
+                let node = hyper::upgrade::on(open(&target, &path, SOCKETS[1], fresh()).await?);
+                ctx.tasks.spawn("remote command", async move {
+                    let _hold = hold;
+                    match tokio::try_join!(client, node) {
+                        Ok((client, node)) => relay::serve(client, node, dialect).await,
+                        Err(error) => tracing::debug!(%error, "an upgrade failed"),
+                    }
+                });
+            }
+        },
+        Agreed::Spdy(protocol) => {
+            let protocol = *protocol;
+            let node = hyper::upgrade::on(open(&target, &path, SOCKETS[0], fresh()).await?);
             ctx.tasks.spawn("remote command", async move {
                 let _hold = hold;
                 match tokio::try_join!(client, node) {
-                    Ok((client, node)) => remote::serve(client, node, options).await,
+                    Ok((client, node)) => remote::serve(client, node, options, protocol).await,
                     Err(error) => tracing::debug!(%error, "an upgrade failed"),
                 }
             });

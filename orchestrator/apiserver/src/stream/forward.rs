@@ -4,7 +4,7 @@ use super::kubelet::Target;
 use super::limits::PORTS_MAX;
 use super::query::pairs;
 use super::upgrade::{Agreed, agree};
-use super::{StreamContext, channels, session, websocket};
+use super::{StreamContext, channels, ports, websocket};
 use crate::audit::Hold;
 use crate::body::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -46,10 +46,10 @@ pub async fn port_forward(ctx: &StreamContext<'_>, pod: &Value, mut request: Req
             Err(error) => return tracing::debug!(%error, "a client's upgrade failed"),
         };
         match protocol {
-            Protocol::Spdy => session::serve(Box::new(TokioIo::new(upgraded)), target).await,
+            Protocol::Spdy => ports::serve(Box::new(TokioIo::new(upgraded)), target).await,
             Protocol::Tunnel => {
                 let (stream, carrying) = websocket::tunnel(websocket::open(upgraded).await);
-                tokio::join!(session::serve(stream, target), carrying);
+                tokio::join!(ports::serve(stream, target), carrying);
             }
             Protocol::Channels { ports, can_close } => {
                 channels::serve(websocket::open(upgraded).await, ports, can_close, target).await;

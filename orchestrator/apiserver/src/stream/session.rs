@@ -1,93 +1,80 @@
-//! A SPDY/3.1 session of forwarded ports: for each connection one stream of data and one of errors.
+//! A SPDY/3.1 session with a client, whatever its streams carry.
 
-use super::kubelet::Target;
-use super::limits::{CHUNK_BYTES, CHUNKS_QUEUED_MAX, CONNECTIONS_MAX, FLUSH_TIME_MAX};
-use super::pump::{Outlet, pump};
+use super::limits::CHUNK_BYTES;
 use super::spdy::{self, Decoder, Frame, Reset};
 use bytes::Bytes;
-use runtime_base::{ByteStream, Tasks, clock};
-use std::collections::HashMap;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 
-/// Serves a client until it closes `io`.
-pub(super) async fn serve(io: ByteStream, target: Target) {
-    let (read, write) = tokio::io::split(io);
-    let (queue, frames) = mpsc::channel(CHUNKS_QUEUED_MAX);
-    let connections = target.tasks.child();
-    let session =
-        Session { target, queue, connections: connections.clone(), pairs: HashMap::new(), last: 0, replied: false };
-    let mut writing = Box::pin(send(frames, write));
-    tokio::select! {
-        () = &mut writing => {}
-        () = session.run(read) => {
-            connections.cancel();
-            clock::within(FLUSH_TIME_MAX, writing).await;
-        }
-    }
-    connections.cancel();
+/// A stream that a client opens.
+pub(super) struct Opening<'a> {
+    pub stream: u32,
+    headers: &'a [(String, String)],
+    /// Whether the client says nothing more on it.
+    pub fin: bool,
 }
 
-/// Writes frames until there will be no more.
-pub(super) async fn send(mut frames: mpsc::Receiver<Bytes>, mut io: impl AsyncWrite + Unpin) {
-    while let Some(frame) = frames.recv().await {
-        if io.write_all(&frame).await.is_err() {
-            return;
-        }
-        if frames.is_empty() && io.flush().await.is_err() {
-            return;
-        }
+impl Opening<'_> {
+    /// A header's value, "" when it is not there; names are in lower case.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
-    let _ = io.shutdown().await;
 }
 
-struct Session {
-    target: Target,
+/// What the streams of a session carry.
+pub(super) trait Streams: Send {
+    /// Accepts or refuses a stream; false when the client is gone.
+    fn open(&mut self, line: &mut Line, opening: Opening<'_>) -> impl Future<Output = bool> + Send;
+    /// Bytes on a stream, its last ones with `fin`.
+    fn data(&mut self, stream: u32, bytes: Bytes, fin: bool) -> impl Future<Output = ()> + Send;
+    /// The client ends a stream at once.
+    fn reset(&mut self, stream: u32) -> impl Future<Output = ()> + Send;
+}
+
+/// The way to the client.
+pub(super) struct Line {
     queue: mpsc::Sender<Bytes>,
-    connections: Tasks,
-    /// By request id.
-    pairs: HashMap<String, Pair>,
     /// The last stream that the client opened.
     last: u32,
     /// Whether a header block was sent: the next one continues its compression.
     replied: bool,
 }
 
-/// The two streams of a connection.
-struct Pair {
-    port: u16,
-    error: Option<u32>,
-    data: Option<u32>,
-    /// Bytes for the Pod; dropped at the end of the client's input.
-    incoming: Option<mpsc::Sender<Bytes>>,
-    /// The other end, until the connection starts.
-    outgoing: Option<mpsc::Receiver<Bytes>>,
-    /// Ends the connection at once.
-    reset: Option<oneshot::Sender<()>>,
-    running: Option<AbortHandle>,
-}
-
-impl Pair {
-    fn new(port: u16) -> Self {
-        let (incoming, outgoing) = mpsc::channel(CHUNKS_QUEUED_MAX);
-        let (incoming, outgoing) = (Some(incoming), Some(outgoing));
-        Pair { port, error: None, data: None, incoming, outgoing, reset: None, running: None }
+impl Line {
+    /// Over the queue of frames that [`send`] empties.
+    pub fn new(queue: mpsc::Sender<Bytes>) -> Self {
+        Line { queue, last: 0, replied: false }
     }
 
-    fn is_over(&self) -> bool {
-        self.running.as_ref().is_some_and(AbortHandle::is_finished)
+    /// The queue of frames to the client.
+    pub fn queue(&self) -> &mpsc::Sender<Bytes> {
+        &self.queue
     }
-}
 
-impl Session {
-    async fn run(mut self, mut read: ReadHalf<ByteStream>) {
+    /// False once the client is gone.
+    async fn say(&self, frame: Bytes) -> bool {
+        self.queue.send(frame).await.is_ok()
+    }
+
+    /// Accepts a stream; false once the client is gone.
+    pub async fn accept(&mut self, stream: u32) -> bool {
+        let first = !std::mem::replace(&mut self.replied, true);
+        self.say(spdy::reply(stream, first)).await
+    }
+
+    /// Refuses a stream; false once the client is gone.
+    pub async fn refuse(&mut self, stream: u32, why: Reset) -> bool {
+        self.say(spdy::reset(stream, why)).await
+    }
+
+    /// Reads what the client says until it ends or errs.
+    pub async fn run(mut self, mut streams: impl Streams, mut read: impl AsyncRead + Unpin + Send) {
         let (mut decoder, mut buffer) = (Decoder::new(), vec![0; CHUNK_BYTES]);
         while let Ok(count @ 1..) = read.read(&mut buffer).await {
             decoder.feed(&buffer[..count]);
             loop {
                 let more = match decoder.next() {
-                    Ok(Some(frame)) => self.take(frame).await,
+                    Ok(Some(frame)) => self.take(&mut streams, frame).await,
                     Ok(None) => break,
                     Err(error) => {
                         tracing::debug!(%error, "a client's SPDY session ended");
@@ -102,140 +89,36 @@ impl Session {
         }
     }
 
-    /// False once the client is gone.
-    async fn say(&self, frame: Bytes) -> bool {
-        self.queue.send(frame).await.is_ok()
-    }
-
     /// False when the session is over.
-    async fn take(&mut self, frame: Frame) -> bool {
+    async fn take(&mut self, streams: &mut impl Streams, frame: Frame) -> bool {
         match frame {
-            Frame::Open { stream, headers, fin } => self.open(stream, &headers, fin).await,
-            Frame::Data { stream, bytes, fin } => {
-                self.receive(stream, bytes, fin).await;
-                true
+            Frame::Open { stream, .. } if stream.is_multiple_of(2) || stream <= self.last => {
+                self.say(spdy::go_away(self.last)).await;
+                return false;
             }
-            Frame::Reset { stream } => {
-                if let Some(pair) = self.pair_of(stream) {
-                    pair.incoming = None;
-                    // The connection may be over already.
-                    let _ = pair.reset.take().map(|reset| reset.send(()));
-                }
-                true
+            Frame::Open { stream, headers, fin } => {
+                self.last = stream;
+                return streams.open(self, Opening { stream, headers: &headers, fin }).await;
             }
+            Frame::Data { stream, bytes, fin } => streams.data(stream, bytes, fin).await,
+            Frame::Reset { stream } => streams.reset(stream).await,
             // Even numbers are answers to pings of ours, of which there are none.
-            Frame::Ping { id } if id % 2 == 1 => self.say(spdy::pong(id)).await,
-            Frame::Ping { .. } | Frame::GoAway | Frame::Other => true,
+            Frame::Ping { id } if id % 2 == 1 => return self.say(spdy::pong(id)).await,
+            Frame::Ping { .. } | Frame::GoAway | Frame::Other => {}
         }
-    }
-
-    fn pair_of(&mut self, stream: u32) -> Option<&mut Pair> {
-        self.pairs.values_mut().find(|pair| pair.data == Some(stream) || pair.error == Some(stream))
-    }
-
-    async fn receive(&mut self, stream: u32, bytes: Bytes, fin: bool) {
-        let Some(pair) = self.pairs.values_mut().find(|pair| pair.data == Some(stream)) else { return };
-        if let Some(incoming) = &pair.incoming
-            && !bytes.is_empty()
-        {
-            // An error means that the Pod reads no more.
-            let _ = incoming.send(bytes).await;
-        }
-        if fin {
-            pair.incoming = None;
-        }
-    }
-
-    async fn open(&mut self, stream: u32, headers: &[(String, String)], fin: bool) -> bool {
-        if stream.is_multiple_of(2) || stream <= self.last {
-            self.say(spdy::go_away(self.last)).await;
-            return false;
-        }
-        self.last = stream;
-        self.pairs.retain(|_, pair| !pair.is_over());
-        let header = |name: &str| headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-        let port = header("port").parse::<u16>().ok().filter(|port| *port > 0);
-        let is_data = match header("streamtype") {
-            "data" => Some(true),
-            "error" => Some(false),
-            _ => None,
-        };
-        let (Some(port), Some(is_data)) = (port, is_data) else {
-            return self.say(spdy::reset(stream, Reset::Protocol)).await;
-        };
-        // Old clients give no request id; their data stream follows the error stream.
-        let request = match header("requestid") {
-            "" => (if is_data { stream.saturating_sub(2) } else { stream }).to_string(),
-            id => id.to_owned(),
-        };
-        if self.pairs.len() >= CONNECTIONS_MAX && !self.pairs.contains_key(&request) {
-            return self.say(spdy::reset(stream, Reset::Refused)).await;
-        }
-        let pair = self.pairs.entry(request).or_insert_with(|| Pair::new(port));
-        let slot = if is_data { &mut pair.data } else { &mut pair.error };
-        if slot.is_some() || pair.port != port {
-            return self.say(spdy::reset(stream, Reset::Protocol)).await;
-        }
-        *slot = Some(stream);
-        if is_data && fin {
-            pair.incoming = None;
-        }
-        let first = !std::mem::replace(&mut self.replied, true);
-        if !self.say(spdy::reply(stream, first)).await {
-            return false;
-        }
-        self.start(stream);
         true
-    }
-
-    /// Starts the connection of which `stream` was the last missing one.
-    fn start(&mut self, stream: u32) {
-        let (target, queue, connections) = (self.target.clone(), self.queue.clone(), self.connections.clone());
-        let Some(pair) = self.pair_of(stream) else { return };
-        let (Some(error), Some(data)) = (pair.error, pair.data) else { return };
-        let Some(incoming) = pair.outgoing.take() else { return };
-        let (reset, was_reset) = oneshot::channel();
-        pair.reset = Some(reset);
-        let port = pair.port;
-        let run = connection(target, port, [error, data], incoming, was_reset, queue);
-        pair.running = Some(connections.spawn("forwarded connection", run));
     }
 }
 
-async fn connection(
-    target: Target,
-    port: u16,
-    [error, data]: [u32; 2],
-    incoming: mpsc::Receiver<Bytes>,
-    was_reset: oneshot::Receiver<()>,
-    queue: mpsc::Sender<Bytes>,
-) {
-    let outlet = Outlet::new(queue.clone(), move |bytes| spdy::data(data, bytes, false));
-    let ended = spdy::data(data, b"", true);
-    let forward = async {
-        match target.connect(port).await {
-            Ok(stream) => {
-                pump(stream, incoming, &outlet, Some(&ended)).await;
-                None
-            }
-            Err(text) => Some(text),
+/// Writes frames until there will be no more.
+pub(super) async fn send(mut frames: mpsc::Receiver<Bytes>, mut io: impl AsyncWrite + Unpin) {
+    while let Some(frame) = frames.recv().await {
+        if io.write_all(&frame).await.is_err() {
+            return;
         }
-    };
-    let given_up = async {
-        if was_reset.await.is_err() {
-            std::future::pending::<()>().await;
+        if frames.is_empty() && io.flush().await.is_err() {
+            return;
         }
-    };
-    let failure = tokio::select! {
-        failure = forward => failure,
-        () = given_up => None,
-    };
-    // The end of the error stream tells the client that all is over.
-    if let Some(text) = failure {
-        tracing::debug!(pod = %target.pod, port, error = %text.escape_debug(), "a port was not forwarded");
-        let _ = queue.send(spdy::data(error, text.as_bytes(), true)).await;
-        let _ = queue.send(ended).await;
-    } else {
-        let _ = queue.send(spdy::data(error, b"", true)).await;
     }
+    let _ = io.shutdown().await;
 }

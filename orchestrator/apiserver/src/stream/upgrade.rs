@@ -18,9 +18,12 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const STREAM_PROTOCOL: HeaderName = HeaderName::from_static("x-stream-protocol-version");
 
+/// How a browser's token begins, which comes among the protocols.
+const TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
+
 /// What the client and the server agreed on.
 pub(super) enum Agreed {
-    /// A WebSocket with this subprotocol; the key is the client's.
+    /// A WebSocket with this subprotocol, "" when none was named; the key is the client's.
     Socket { protocol: &'static str, key: HeaderValue },
     /// SPDY/3.1 with this protocol inside.
     Spdy(&'static str),
@@ -78,11 +81,13 @@ fn socket(request: &Request, known: &[&'static str]) -> Result<Agreed, ApiError>
     if request.method() != Method::GET || header(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(ApiError::bad_request("a WebSocket of version 13 opened by GET is required"));
     }
-    let mut offered = words(request, SEC_WEBSOCKET_PROTOCOL);
-    match offered.find_map(|word| known.iter().find(|one| **one == word)) {
+    let mut offered = words(request, SEC_WEBSOCKET_PROTOCOL).filter(|word| !word.starts_with(TOKEN)).peekable();
+    let unnamed = offered.peek().is_none().then(|| known.iter().find(|one| one.is_empty())).flatten();
+    match unnamed.or_else(|| offered.find_map(|word| known.iter().find(|one| **one == word))) {
         Some(protocol) => Ok(Agreed::Socket { protocol, key: key.clone() }),
         None => {
-            let text = format!("one of these WebSocket subprotocols is required: {}", known.join(", "));
+            let named: Vec<&str> = known.iter().copied().filter(|one| !one.is_empty()).collect();
+            let text = format!("one of these WebSocket subprotocols is required: {}", named.join(", "));
             Err(ApiError::bad_request(text))
         }
     }
@@ -103,7 +108,9 @@ impl Agreed {
                 let proof = derive_accept_key(key.as_bytes());
                 let proof = HeaderValue::from_str(&proof).expect("base64 is a header value");
                 headers.insert(SEC_WEBSOCKET_ACCEPT, proof);
-                headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+                if !protocol.is_empty() {
+                    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+                }
             }
         }
         let mut response = Response::new(full(Bytes::new()));

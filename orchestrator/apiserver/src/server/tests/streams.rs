@@ -123,9 +123,9 @@ async fn containers_are_named_and_refusals_are_told() {
     check(&ask("&container=sealed").await, 501, "this container runs no commands");
     let bare = kit.get(&format!("{path}&container=main")).await;
     check(&bare, 400, "Upgrade request required");
-    let spdy = [("connection", "Upgrade"), ("upgrade", "SPDY/3.1"), ("x-stream-protocol-version", "channel.k8s.io")];
-    let old = kit.send("POST", &format!("{path}&container=main"), &spdy, Value::Null).await;
-    check(&old, 403, "server accepts [v5.channel.k8s.io v4.channel.k8s.io]");
+    let spdy = [("connection", "Upgrade"), ("upgrade", "SPDY/3.1"), ("x-stream-protocol-version", "v9.channel.k8s.io")];
+    let new = kit.send("POST", &format!("{path}&container=main"), &spdy, Value::Null).await;
+    check(&new, 403, "server accepts [v4.channel.k8s.io v3.channel.k8s.io v2.channel.k8s.io channel.k8s.io]");
 }
 
 fn data(stream: u32, bytes: &[u8], fin: bool) -> Vec<u8> {
@@ -150,6 +150,96 @@ async fn spdy_data(wire: &mut DuplexStream) -> BTreeMap<u32, String> {
         }
     }
     seen
+}
+
+/// Everything until the end, as older clients see it: texts of the channels by their number.
+async fn old(kit: &Kit, path: &str, protocol: &str) -> BTreeMap<u8, String> {
+    use base64::Engine;
+    let mut request = format!("ws://server{path}").into_client_request().unwrap();
+    if !protocol.is_empty() {
+        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+    }
+    let (mut socket, answer) = tokio_tungstenite::client_async(request, wire(kit)).await.unwrap();
+    let agreed = answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
+    assert_eq!(agreed.unwrap_or_default(), protocol);
+    let input =
+        if protocol.contains("base64") { Message::text("0aGVsbG8K") } else { Message::binary(b"\x00hello\n".to_vec()) };
+    socket.send(input).await.unwrap();
+    let mut seen = BTreeMap::<u8, String>::new();
+    while let Some(Ok(message)) = socket.next().await {
+        let (channel, bytes) = match message {
+            Message::Binary(bytes) => (bytes[0], bytes[1..].to_vec()),
+            Message::Text(text) => {
+                let (channel, data) = text.split_at(1);
+                (channel.as_bytes()[0] - b'0', base64::prelude::BASE64_STANDARD.decode(data).unwrap())
+            }
+            _ => continue,
+        };
+        seen.entry(channel).or_default().push_str(std::str::from_utf8(&bytes).unwrap());
+    }
+    seen
+}
+
+#[tokio::test]
+async fn older_websocket_protocols_are_spoken() {
+    let kit = kit().await;
+    pod(&kit, "web", &["main"]).await;
+    let path = |script: &str| {
+        format!("{PODS}/web/exec?{}", query(&["/bin/sh", "-c", script], "stdin=true&stdout=true&stderr=true"))
+    };
+    let (fails, works) = (path("read line; echo $line; echo err >&2; exit 7"), path("read line; echo $line"));
+    for protocol in ["channel.k8s.io", "base64.channel.k8s.io", "v4.base64.channel.k8s.io", ""] {
+        let seen = old(&kit, &fails, protocol).await;
+        assert_eq!((&*seen[&1], &*seen[&2]), ("hello\n", "err\n"), "{protocol}");
+        let status = protocol.starts_with("v4");
+        assert_eq!(seen[&3].contains("ExitCode"), status, "{protocol}: {}", seen[&3]);
+        assert_eq!(seen[&3].starts_with("command terminated with"), !status, "{protocol}: {}", seen[&3]);
+        let seen = old(&kit, &works, protocol).await;
+        assert_eq!(&*seen[&1], "hello\n", "{protocol}");
+        assert_eq!(seen.get(&3).is_some_and(|text| text.contains("Success")), status, "{protocol}: {seen:?}");
+    }
+}
+
+/// Runs a command over SPDY with these streams: what comes on each.
+async fn over_spdy(kit: &Kit, words: &str, protocol: &str, streams: &[(u32, &str)]) -> BTreeMap<u32, String> {
+    let mut wire = wire(kit);
+    let head = format!(
+        "POST {PODS}/web/exec?{words} HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
+         X-Stream-Protocol-Version: {protocol}\r\n\r\n"
+    );
+    wire.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(wire.read_u8().await.unwrap());
+    }
+    let answer = String::from_utf8(answer).unwrap().to_lowercase();
+    assert!(answer.contains(&format!("x-stream-protocol-version: {protocol}\r")), "{answer}");
+    let mut packer = Packer::new();
+    for (stream, type_) in streams {
+        wire.write_all(&packer.open(*stream, &[("streamtype", type_)])).await.unwrap();
+    }
+    spdy_data(&mut wire).await
+}
+
+#[tokio::test]
+async fn older_versions_over_spdy_tell_texts_and_know_no_sizes() {
+    let kit = kit().await;
+    pod(&kit, "web", &["main"]).await;
+    let words = query(&["/bin/sh", "-c", "echo out; exit 3"], "stdout=true&stderr=true");
+    let streams = [(1, "error"), (3, "stdout"), (5, "stderr")];
+    for protocol in ["v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io"] {
+        let seen = over_spdy(&kit, &words, protocol, &streams).await;
+        assert_eq!((&*seen[&3], &*seen[&5]), ("out\n.", "."), "{protocol}");
+        assert_eq!(seen[&1].contains("ExitCode"), protocol.starts_with("v4"), "{protocol}: {}", seen[&1]);
+        assert!(seen[&1].contains("exit code") && seen[&1].ends_with('.'), "{protocol}: {}", seen[&1]);
+        let success = query(&["true"], "stdout=true&stderr=true");
+        let seen = over_spdy(&kit, &success, protocol, &streams).await;
+        assert_eq!(seen[&1] == ".", !protocol.starts_with("v4"), "{protocol}: {}", seen[&1]);
+    }
+    // A terminal: v3 has a stream for its size, v2 has none and runs without.
+    let words = query(&["/bin/sh", "-c", "exit 0"], "stdout=true&tty=true");
+    over_spdy(&kit, &words, "v3.channel.k8s.io", &[(1, "error"), (3, "stdout"), (5, "resize")]).await;
+    over_spdy(&kit, &words, "v2.channel.k8s.io", &[(1, "error"), (3, "stdout")]).await;
 }
 
 #[tokio::test]
