@@ -93,6 +93,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// A name, its help, and how it is read.
+type Gauge = (&'static str, &'static str, fn(&Counts) -> i64);
+
 /// Writes the metrics of all FlowSchemas (by name and level) and levels. Writing to a String cannot fail.
 pub(super) fn write(out: &mut String, schemas: &[(&str, &str, &Counts)], levels: &[Nominal]) {
     let labels =
@@ -102,7 +105,7 @@ pub(super) fn write(out: &mut String, schemas: &[(&str, &str, &Counts)], levels:
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {type_}");
         lines(out, &name);
     };
-    let gauges: [(&str, &str, fn(&Counts) -> i64); 3] = [
+    let gauges: [Gauge; 3] = [
         ("current_inqueue_requests", "Requests that wait for their turn.", |counts| counts.waiting.load(Relaxed)),
         ("current_executing_requests", "Requests that run.", |counts| counts.executing.load(Relaxed)),
         ("current_executing_seats", "Seats of the requests that run.", |counts| counts.seats.load(Relaxed)),
