@@ -143,7 +143,7 @@ async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let body = read_object(request).await?.value;
     let account = current(asked).await?;
     let caches = &asked.server.registry.caches;
-    auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches)?;
+    auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches, &asked.server.registry.rbac)?;
     asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)
 }
 

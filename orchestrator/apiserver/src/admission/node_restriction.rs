@@ -9,5 +9,6 @@ use serde_json::Value;
 pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
     let writing = admission.writing;
     let new = (admission.operation != Operation::Delete).then_some(object);
-    restrict_node(writing.who, writing.what, new, admission.old, &*admission.registry.caches)
+    let registry = admission.registry;
+    restrict_node(writing.who, writing.what, new, admission.old, &*registry.caches, &registry.rbac)
 }

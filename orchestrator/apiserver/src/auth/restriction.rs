@@ -4,9 +4,9 @@
 mod pod;
 mod token;
 
-use super::Attributes;
 use super::node::node_name;
 use super::x509::request_of_pem;
+use super::{Attributes, Rbac};
 use crate::identity::Identity;
 use crate::registry::reader::ObjectReader;
 use orchestrator_apimachinery::{ApiError, meta};
@@ -33,19 +33,22 @@ const KUBELET_LABELS: [&str; 12] = [
 const KUBELET_SIGNERS: [&str; 2] = ["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 
 /// Refuses what a node must not write; everybody else passes. `object` is the body (or the object after
-/// the patch), `old` what it replaces or deletes; either may be missing.
+/// the patch), `old` what it replaces or deletes; either may be missing. `rbac` knows what a role allows besides.
 pub fn restrict_node(
     who: &Identity,
     what: &Attributes,
     object: Option<&Value>,
     old: Option<&Value>,
     objects: &dyn ObjectReader,
+    rbac: &Rbac,
 ) -> Result<(), ApiError> {
     let Some(node) = node_name(who) else { return Ok(()) };
     let refused = match (what.group.as_str(), what.resource.as_str()) {
         ("", "pods") => pod::refusal(node, what, object, old, objects),
         ("", "nodes") => own_node(node, what, object, old),
-        ("", "serviceaccounts") if what.subresource == "token" => token::refusal(node, what, object, objects),
+        ("", "serviceaccounts") if what.subresource == "token" => {
+            token::refusal(node, what, object, objects, &|leave| rbac.decide(who, leave).is_ok())
+        }
         ("coordination.k8s.io", "leases") => of_own_name(node, what, object.or(old), "node lease"),
         ("storage.k8s.io", "csinodes") => of_own_name(node, what, object.or(old), "CSINode"),
         ("resource.k8s.io", "resourceslices") => slice(node, what, object, old),

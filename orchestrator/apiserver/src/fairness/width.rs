@@ -11,7 +11,9 @@ const SAMPLES: usize = 8;
 
 /// The seats that a request needs, before its level's bound.
 pub(crate) fn width(caches: &Caches, what: &Attributes, query: &Query) -> usize {
-    if what.verb != "list" || what.resource.is_empty() {
+    // A watch that begins with all objects is a list until it has sent them.
+    let lists = what.verb == "list" || (what.verb == "watch" && query.flag("sendInitialEvents"));
+    if !lists || what.resource.is_empty() {
         return 1;
     }
     let catalog = caches.catalog();

@@ -12,6 +12,7 @@ pub(super) fn refusal(
     what: &Attributes,
     object: Option<&Value>,
     objects: &dyn ObjectReader,
+    may: &dyn Fn(&Attributes) -> bool,
 ) -> Option<String> {
     let spec = &object?["spec"];
     let reference = &spec["boundObjectRef"];
@@ -36,8 +37,17 @@ pub(super) fn refusal(
         [one] => one.as_str().unwrap_or_default(),
         _ => return Some("node may only request 0 or 1 audiences".into()),
     };
-    (!needs(&pod, &what.namespace, audience, objects))
-        .then(|| format!("audience {audience:?} not found in pod spec volume"))
+    // A plugin that fetches images may need others; a role allows them by their names.
+    let leave = Attributes {
+        verb: "request-serviceaccounts-token-audience".into(),
+        version: "v1".into(),
+        resource: audience.into(),
+        namespace: what.namespace.clone(),
+        name: what.name.clone(),
+        ..Attributes::default()
+    };
+    let allowed = needs(&pod, &what.namespace, audience, objects) || (!audience.is_empty() && may(&leave));
+    (!allowed).then(|| format!("audience {audience:?} not found in pod spec volume"))
 }
 
 /// Whether a volume of the Pod holds a token for the audience, or is of a driver that asks for one.

@@ -202,7 +202,8 @@ async fn what_a_node_writes_is_restricted() {
     let house = house();
     let world = &*house.world;
     let check = |text: &str, object: Option<Value>, old: Option<Value>| {
-        restrict_node(&node("n1"), &ask(text), object.as_ref(), old.as_ref(), world).map_err(|error| error.message)
+        restrict_node(&node("n1"), &ask(text), object.as_ref(), old.as_ref(), world, &house.rbac)
+            .map_err(|error| error.message)
     };
     let me = |labels: Value, taints: Value| json!({"metadata": {"name": "n1", "labels": labels}, "spec": {"taints": taints}});
     let other = json!({"metadata": {"name": "n2"}});
@@ -263,6 +264,13 @@ async fn what_a_node_writes_is_restricted() {
     let mut elsewhere = token("web", "uid-web").unwrap();
     elsewhere["spec"]["audiences"] = json!(["elsewhere"]);
     assert!(check(ask_token, Some(elsewhere.clone()), None).unwrap_err().contains("audience \"elsewhere\" not found"));
+    let allow = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "vaults"},
+        "rules": [{"verbs": ["request-serviceaccounts-token-audience"], "apiGroups": [""], "resources": ["elsewhere"]}]});
+    let bound = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "vaults"},
+        "roleRef": {"kind": "ClusterRole", "name": "vaults"}, "subjects": [{"kind": "Group", "name": "system:nodes"}]});
+    [&allow, &bound].into_iter().for_each(|object| world.put(object));
+    assert_eq!(check(ask_token, Some(elsewhere.clone()), None), Ok(()), "a role allows it");
+    world.remove(&bound);
     house.world.put(&pod("shop", "web", "n1", json!({"volumes": [{"name": "c", "csi": {"driver": "d"}}]})));
     let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "d"},
         "spec": {"tokenRequests": [{"audience": "elsewhere"}]}});
@@ -271,7 +279,7 @@ async fn what_a_node_writes_is_restricted() {
     assert!(check(ask_token, token("db", "uid-db"), None).unwrap_err().contains("scheduled on a different node"));
     assert!(check(ask_token, Some(json!({"spec": {}})), None).unwrap_err().contains("not bound to a pod"));
     let jane = Identity::user("jane", &[]);
-    assert!(restrict_node(&jane, &ask("create core/nodes"), Some(&other), None, world).is_ok());
+    assert!(restrict_node(&jane, &ask("create core/nodes"), Some(&other), None, world, &house.rbac).is_ok());
 }
 
 #[test]
@@ -289,7 +297,7 @@ fn a_mirror_pod_gives_its_node_nothing() {
             mirror.pointer_mut(parent).unwrap()[field] = value.clone();
         }
         let who = node("n1");
-        let found = restrict_node(&who, &ask("create core/pods shop"), Some(&mirror), None, &*house.world);
+        let found = restrict_node(&who, &ask("create core/pods shop"), Some(&mirror), None, &*house.world, &house.rbac);
         let found = found.err().map_or_else(String::new, |error| error.message);
         assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{change}: {found}");
     };
@@ -327,7 +335,7 @@ fn a_node_asks_for_certificates_of_its_own_name() {
     };
     let may = |request: Value| {
         let what = ask("create certificates.k8s.io/certificatesigningrequests");
-        restrict_node(&node("n1"), &what, Some(&request), None, &*house.world).is_ok()
+        restrict_node(&node("n1"), &what, Some(&request), None, &*house.world, &house.rbac).is_ok()
     };
     assert!(may(request("system:node:n1", "kubelet-serving")));
     assert!(!may(request("system:node:n2", "kubelet-serving")));
@@ -355,7 +363,7 @@ fn a_node_labels_itself_only_with_what_a_kubelet_finds_out() {
     ] {
         let new = json!({"metadata": {"name": "n1", "labels": {key: "v"}}});
         let old = json!({"metadata": {"name": "n1"}});
-        let refused = restrict_node(&node("n1"), &what, Some(&new), Some(&old), &*house.world).is_err();
+        let refused = restrict_node(&node("n1"), &what, Some(&new), Some(&old), &*house.world, &house.rbac).is_err();
         assert_eq!(!refused, allowed, "{key}");
     }
 }

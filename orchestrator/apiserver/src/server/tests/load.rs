@@ -83,3 +83,37 @@ async fn a_slow_watch_goes_on_from_the_store_until_that_forgot() {
     kit.put(&format!("{MAPS}/a"), config_map("a", "last")).await;
     assert!(fresh.line().await.starts_with("MODIFIED"));
 }
+
+#[tokio::test]
+async fn a_level_without_seats_refuses_and_says_when_to_come_again() {
+    let kit = kit().await;
+    let group = "/apis/flowcontrol.apiserver.k8s.io/v1";
+    let closed = json!({"metadata": {"name": "closed"}, "spec": {"type": "Limited", "limited": {
+        "nominalConcurrencyShares": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}}});
+    let (code, level) = kit.post(&format!("{group}/prioritylevelconfigurations"), closed).await;
+    assert_eq!(code, 201, "{level}");
+    let schema = json!({"metadata": {"name": "eves"}, "spec": {
+        "matchingPrecedence": 10, "priorityLevelConfiguration": {"name": "closed"},
+        "rules": [{"subjects": [{"kind": "User", "user": {"name": "eve"}}],
+            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"]}]}]}});
+    let (code, schema) = kit.post(&format!("{group}/flowschemas"), schema).await;
+    assert_eq!(code, 201, "{schema}");
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let rules = json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]);
+    kit.post(&format!("{rbac}/clusterroles"), json!({"metadata": {"name": "all"}, "rules": rules})).await;
+    let binding = json!({
+        "metadata": {"name": "all"}, "subjects": [{"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"kind": "ClusterRole", "name": "all", "apiGroup": "rbac.authorization.k8s.io"},
+    });
+    assert_eq!(kit.post(&format!("{rbac}/clusterrolebindings"), binding).await.0, 201);
+    kit.server.caches().fresh().await.unwrap();
+    let answer = kit.server.handle(Identity::user("eve", &[]), request("GET", MAPS, &[], "")).await;
+    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    assert_eq!(answer.headers()["x-kubernetes-pf-flowschema-uid"], *schema["metadata"]["uid"].as_str().unwrap());
+    assert_eq!(answer.headers()["x-kubernetes-pf-prioritylevel-uid"], *level["metadata"]["uid"].as_str().unwrap());
+    check(&read(answer).await, 429, "too many requests, please try again later.");
+    assert_eq!(kit.get(MAPS).await.0, 200);
+    let (_, text) = kit.get("/metrics").await;
+    let line = "apiserver_flowcontrol_rejected_requests_total{flow_schema=\"eves\",priority_level=\"closed\",reason=\"concurrency-limit\"} 1";
+    assert!(text.as_str().unwrap().contains(line), "{text}");
+}
