@@ -383,3 +383,6 @@ fn start_control_loops(api: &Api, clock: &Clock, rng: &Rng, tasks: &Tasks) {
     let client = client_of(&api.server, Identity::user("system:kube-scheduler", &[]), "kube-scheduler");
     Scheduler::start(SchedulerConfig { client, clock: clock.clone(), rng: rng.clone() }, tasks);
 }
+
+#[cfg(test)]
+mod tests;
