@@ -31,6 +31,7 @@ pub use reader::ObjectReader;
 pub(crate) use delete::DeleteOptions;
 pub(crate) use part::Part;
 pub(crate) use read::ListOptions;
+pub(crate) use service::{ip_address, is_ready};
 pub(crate) use update::{Change, Make};
 pub(crate) use watch::{WatchOptions, include_object};
 

@@ -1,5 +1,7 @@
 //! The cluster's own objects, written through the front door as the server's administrator.
 
+mod service_range;
+
 use crate::aggregation;
 use crate::body::full;
 use crate::bootstrap::{self, BootstrapConfig, ObjectWriter};
@@ -25,9 +27,11 @@ impl ApiServer {
     /// Makes and repairs the objects that every cluster has; returns how many were written. From
     /// then on those that the API is reached by are made again when somebody deletes them.
     pub async fn bootstrap(self: &Arc<Self>, config: &BootstrapConfig) -> Result<usize, ApiError> {
+        service_range::mend(&FrontDoor(self.clone())).await?;
         let written = bootstrap::reconcile(&FrontDoor(self.clone()), config).await?;
         let (door, config) = (FrontDoor(self.clone()), config.clone());
         self.tasks.spawn("bootstrap objects", keep(door, config));
+        self.tasks.spawn("addresses of Services", service_range::keep(FrontDoor(self.clone())));
         self.tasks.spawn("aggregation", aggregation::keep(self.clone()));
         Ok(written)
     }

@@ -59,6 +59,11 @@ fn has_node_ports(type_: &str) -> bool {
     matches!(type_, "NodePort" | "LoadBalancer")
 }
 
+/// Whether load balancers ask its nodes whether they have Pods of it.
+fn needs_health_port(spec: &Value) -> bool {
+    text(spec, "type") == "LoadBalancer" && text(spec, "externalTrafficPolicy") == "Local"
+}
+
 /// Whether it can be reached from outside the cluster.
 fn is_external(spec: &Value) -> bool {
     let type_ = text(spec, "type");

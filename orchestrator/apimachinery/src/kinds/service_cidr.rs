@@ -1,7 +1,7 @@
 //! ServiceCIDR: a range that Services get their addresses from.
 
 use super::checks::{fits, texts};
-use super::{AGE, NAME, addresses, cells, cluster, columns, conditions, state, status};
+use super::{AGE, NAME, addresses, cells, cluster, columns, state, status};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use ipnet::IpNet;
@@ -53,7 +53,6 @@ fn validate(object: &Value, errors: &mut Errors) {
             errors.invalid(&path, &cidrs, wrong);
         }
     }
-    conditions::validate(&object["status"], &Path::new("status").child("conditions"), errors);
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {

@@ -216,12 +216,18 @@ impl Registry {
             if let Some(home) = &home {
                 compare.push(Compare { key: home.key.as_str().into(), mod_revision: home.revision });
             }
-            let put = Op::Put { key: key.into(), value: value.clone() };
-            match self.store.txn(Txn { compare, ops: vec![put] }).await.map_err(store_error)? {
+            let mut beside = (hooks::of(kind).beside)(self, Some(object), None)?;
+            compare.append(&mut beside.compare);
+            beside.ops.push(Op::Put { key: key.into(), value: value.clone() });
+            match self.store.txn(Txn { compare, ops: beside.ops }).await.map_err(store_error)? {
                 Outcome::Committed(revision) => {
                     return Ok((revision, envelope::publish(&value, revision).map(|(json, _)| json)));
                 }
                 Outcome::Conflict { key: lost, .. } if *lost == *key => return Err(taken()),
+                // Another server took what was free a moment ago.
+                Outcome::Conflict { key: lost, .. } if home.as_ref().is_none_or(|home| *home.key != *lost) => {
+                    return Err(ApiError::too_many_requests("what the object takes was taken by another", 1));
+                }
                 // The namespace changed: look whether it is still there.
                 Outcome::Conflict { .. } => home = self.home(writing, name).await?,
             }

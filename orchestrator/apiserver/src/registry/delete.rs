@@ -97,7 +97,8 @@ impl Registry {
                     Op::Put { key: key.as_str().into(), value: writing.seal(&stored)? }
                 }
             };
-            if let Some(done) = self.compare_and(&key, revision, op).await? {
+            let beside = (hook.beside)(self, (!gone).then_some(&new), Some(&old))?;
+            if let Some(done) = self.compare_and(&key, revision, op, beside).await? {
                 return Ok(Answer { object: with_revision(new, done), json: None, deleted: gone });
             }
         }

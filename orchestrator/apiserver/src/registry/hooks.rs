@@ -3,7 +3,17 @@
 use super::{Registry, namespace, service};
 use crate::crd;
 use orchestrator_apimachinery::{ApiError, Kind};
+use orchestrator_store::{Compare, Op};
 use serde_json::Value;
+
+/// Writes of other objects that happen with that of an object or not at all.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// What must hold.
+    pub compare: Vec<Compare>,
+    /// What is done.
+    pub ops: Vec<Op>,
+}
 
 /// What a write does beyond the generic rules.
 pub(crate) struct Hook {
@@ -11,6 +21,9 @@ pub(crate) struct Hook {
     pub allocates: bool,
     /// Completes an object (the old one given on updates) before it is checked.
     pub complete: fn(&Registry, &mut Value, Option<&Value>) -> Result<(), ApiError>,
+    /// What else is written with it. Arguments: the new object (none when it goes), the old one
+    /// (none when it comes).
+    pub beside: fn(&Registry, Option<&Value>, Option<&Value>) -> Result<Beside, ApiError>,
     /// Changes an object that begins to be deleted.
     pub deleting: fn(&mut Value),
     /// Whether something beside metadata.finalizers keeps a deleted object.
@@ -24,6 +37,7 @@ pub(crate) struct Hook {
 const NONE: Hook = Hook {
     allocates: false,
     complete: |_, _, _| Ok(()),
+    beside: |_, _, _| Ok(Beside::default()),
     deleting: |_| {},
     held: |_| false,
     name_is_protected: |_| false,
@@ -33,7 +47,8 @@ const NONE: Hook = Hook {
 const NAMESPACES: Hook =
     Hook { deleting: namespace::deleting, held: namespace::held, name_is_protected: namespace::is_protected, ..NONE };
 
-const SERVICES: Hook = Hook { allocates: true, complete: service::complete, answers_with_deleted: true, ..NONE };
+const SERVICES: Hook =
+    Hook { allocates: true, complete: service::complete, beside: service::beside, answers_with_deleted: true, ..NONE };
 
 const ANSWERING: Hook = Hook { answers_with_deleted: true, ..NONE };
 

@@ -81,7 +81,8 @@ impl Registry {
                 Op::Put { value, .. } if !versioned => Some(value.clone()),
                 _ => None,
             };
-            match self.compare_and(&key, revision, op).await? {
+            let beside = (hook.beside)(self, (!gone).then_some(&new), Some(&old))?;
+            match self.compare_and(&key, revision, op, beside).await? {
                 Some(done) => {
                     if allocates {
                         self.caches.wait(done).await?;
@@ -96,15 +97,18 @@ impl Registry {
         Err(ApiError::modified(&kind.group, &kind.plural, change.name))
     }
 
-    /// Does one operation if the key is still at `revision`; the new revision, or `None`.
+    /// Does one operation, and what belongs to it, if the key is still at `revision`; the new
+    /// revision, or `None`.
     pub(super) async fn compare_and(
         &self,
         key: &str,
         revision: Revision,
         op: Op,
+        mut beside: hooks::Beside,
     ) -> Result<Option<Revision>, ApiError> {
-        let compare = vec![Compare { key: key.into(), mod_revision: revision }];
-        match self.store.txn(Txn { compare, ops: vec![op] }).await.map_err(store_error)? {
+        beside.compare.push(Compare { key: key.into(), mod_revision: revision });
+        beside.ops.push(op);
+        match self.store.txn(Txn { compare: beside.compare, ops: beside.ops }).await.map_err(store_error)? {
             Outcome::Committed(revision) => Ok(Some(revision)),
             Outcome::Conflict { .. } => Ok(None),
         }

@@ -1,6 +1,6 @@
 //! Changes of a Service: what was allocated stays, what the new type has no use for goes.
 
-use super::{has_cluster_ip, has_node_ports, is_external, wants_node_ports};
+use super::{has_cluster_ip, has_node_ports, is_external, needs_health_port, wants_node_ports};
 use crate::field::{Errors, Path};
 use crate::kinds::fields::{copy, int, list, list_mut, remove, text};
 use crate::kinds::state;
@@ -65,9 +65,11 @@ fn keep_allocated(spec: &mut Value, old: &Value) {
 /// Drops what belongs to the old type and was left as it was.
 fn drop_unused(spec: &mut Value, old: &Value) {
     let (new_type, old_type) = (text(spec, "type").to_owned(), text(old, "type"));
-    if has_cluster_ip(old_type) && !has_cluster_ip(&new_type) && spec["clusterIP"] == old["clusterIP"] {
+    if has_cluster_ip(old_type) && !has_cluster_ip(&new_type) {
         for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            remove(spec, field);
+            if spec[field] == old[field] || spec[field] == "" {
+                remove(spec, field);
+            }
         }
     }
     if has_node_ports(old_type) && !has_node_ports(&new_type) {
@@ -81,6 +83,9 @@ fn drop_unused(spec: &mut Value, old: &Value) {
     let mut unused = Vec::new();
     if !is_external(spec) && is_external(old) {
         unused.push("externalTrafficPolicy");
+    }
+    if !needs_health_port(spec) && needs_health_port(old) {
+        unused.push("healthCheckNodePort");
     }
     if new_type != "LoadBalancer" && old_type == "LoadBalancer" {
         unused.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
