@@ -110,6 +110,8 @@ pub struct Strategy {
     pub grace_seconds: fn(&Value) -> Option<i64>,
     /// `Warning:` header texts for an object that was accepted.
     pub warnings: fn(&Value) -> Vec<String>,
+    /// The same for a change; arguments: new, old. Without it `warnings` is asked.
+    pub update_warnings: Option<fn(&Value, &Value) -> Vec<String>>,
     /// The cells of the kind's columns for one object; `now` is seconds since 1970.
     pub cells: fn(object: &Value, now: i64) -> Vec<Value>,
     /// The text of a selectable field that is not simply the value at its path; `None` for all others.
@@ -129,6 +131,7 @@ impl Default for Strategy {
             validate_update: |_, _, _| {},
             grace_seconds: |_| None,
             warnings: |_| Vec::new(),
+            update_warnings: None,
             cells: |object, _| {
                 let metadata = &object["metadata"];
                 vec![metadata["name"].clone(), metadata["creationTimestamp"].clone()]

@@ -314,7 +314,7 @@ fn finish(
 fn count(job: &Job, status: &mut JobStatus, tally: &Tally<'_>, pods: &[Arc<Pod>], active: usize) {
     let some = |number: i32| Some(number).filter(|number| *number != 0);
     status.active = some(i32::try_from(active).unwrap_or(i32::MAX));
-    status.ready = Some(if active == 0 { 0 } else { tally.ready });
+    status.ready = Some(tally.ready.min(i32::try_from(active).unwrap_or(i32::MAX)));
     // Deleted Pods do not uncount what they did.
     status.succeeded = some(tally.succeeded.max(status.succeeded.unwrap_or(0)));
     status.failed = some(tally.failed.max(status.failed.unwrap_or(0)));

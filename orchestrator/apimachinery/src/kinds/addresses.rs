@@ -1,7 +1,8 @@
 //! IP addresses and networks in objects.
 
+use crate::field::Path;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 const NOT_A_NETWORK: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
@@ -35,6 +36,28 @@ pub fn interface_address(text: &str) -> Vec<String> {
         Err(_) => vec!["must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)".to_owned()],
         Ok(network) => canonical(text, &network.to_string()),
     }
+}
+
+/// What is said of an address that is not in its canonical form, where that is allowed.
+pub fn warning(text: &str, path: &Path) -> Option<String> {
+    let ip = text.parse::<Ipv6Addr>().ok()?.to_string();
+    (ip != text).then(|| format!("{path}: IPv6 address {text:?} should be in RFC 5952 canonical format ({ip:?})"))
+}
+
+/// The same of a network.
+pub fn network_warning(text: &str, path: &Path) -> Option<String> {
+    let network = text.parse::<IpNet>().ok()?;
+    let canonical = network.trunc().to_string();
+    if network.trunc() != network {
+        let why = "is ambiguous in this context (should be";
+        let address = network.addr();
+        return Some(format!(
+            "{path}: CIDR value {text:?} {why} {canonical:?} or \"{address}/{}\"?)",
+            network.max_prefix_len()
+        ));
+    }
+    let is_odd = network.addr().is_ipv6() && canonical != text;
+    is_odd.then(|| format!("{path}: IPv6 CIDR value {text:?} should be in RFC 5952 canonical format ({canonical:?})"))
 }
 
 fn is_mapped(ip: IpAddr) -> bool {

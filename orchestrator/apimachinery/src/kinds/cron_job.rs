@@ -2,7 +2,7 @@
 
 use super::fields::{default, default_text, list, object_or_new, text};
 use super::replica_set::not_negative;
-use super::{AGE, NAME, cells, columns, job, names, namespaced, pod_spec, state, status, texts};
+use super::{AGE, NAME, cells, columns, job, namespaced, pod_spec, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -44,6 +44,7 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate,
         warnings,
+        update_warnings: Some(|new, old| if new["spec"] == old["spec"] { Vec::new() } else { template_warnings(new) }),
         cells: row,
         ..Strategy::default()
     }
@@ -95,7 +96,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     not_negative(spec, &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"], &path, errors);
     let name = crate::meta::name(object);
     if name.len() > NAME_BYTES_MAX {
-        let wrong = format!("must be no more than {NAME_BYTES_MAX} bytes");
+        let wrong = format!("must be no more than {NAME_BYTES_MAX} characters");
         errors.invalid(&Path::new("metadata").child("name"), name, &wrong);
     }
 }
@@ -117,16 +118,13 @@ fn validate_time_zone(zone: &str, path: &Path, errors: &mut Errors) {
 }
 
 fn warnings(object: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let wrong = names::dns_label(crate::meta::name(object));
-    if !wrong.is_empty() {
-        let why = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is \
-                   recommended";
-        warnings.push(format!("metadata.name: {why}: [{}]", wrong.join(" ")));
-    }
-    let path = Path::new("spec").child("jobTemplate").child("spec").child("template").child("spec");
-    warnings.extend(pod_spec::warnings(&object["spec"]["jobTemplate"]["spec"]["template"]["spec"], &path));
-    warnings
+    let name = pod_spec::name_warning(crate::meta::name(object), "Pod names and hostnames");
+    name.into_iter().chain(template_warnings(object)).collect()
+}
+
+fn template_warnings(object: &Value) -> Vec<String> {
+    let path = Path::new("spec").child("jobTemplate").child("spec").child("template");
+    pod_spec::warnings(&object["spec"]["jobTemplate"]["spec"]["template"], &path)
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

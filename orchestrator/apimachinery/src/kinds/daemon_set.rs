@@ -2,7 +2,7 @@
 
 use super::fields::{default, default_text, object_or_new, text};
 use super::metadata::immutable;
-use super::replica_set::{not_negative, runs_for_ever, template_warnings};
+use super::replica_set::{changed_template_warnings, not_negative, runs_for_ever, template_warnings};
 use super::{AGE, NAME, cells, columns, int_or_percent, namespaced, pod_spec, selector, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
@@ -52,6 +52,7 @@ fn strategy() -> Strategy {
             immutable(&object["spec"]["selector"], &old["spec"]["selector"], &path, errors);
         },
         warnings: template_warnings,
+        update_warnings: Some(changed_template_warnings),
         cells: row,
         ..Strategy::default()
     }

@@ -41,7 +41,8 @@ fn strategy() -> Strategy {
         },
         validate,
         validate_update,
-        warnings: replica_set::template_warnings,
+        warnings: replica_set::named_warnings,
+        update_warnings: Some(replica_set::changed_template_warnings),
         cells: row,
         ..Strategy::default()
     }
@@ -79,6 +80,18 @@ fn validate(object: &Value, errors: &mut Errors) {
     if let Some(seconds) = deadline.filter(|seconds| *seconds <= ready) {
         errors.invalid(&path.child("progressDeadlineSeconds"), seconds, "must be greater than minReadySeconds");
     }
+    validate_status(&object["status"], errors);
+}
+
+fn validate_status(status: &Value, errors: &mut Errors) {
+    let of_all = ["updatedReplicas", "readyReplicas", "availableReplicas"];
+    let path = Path::new("status");
+    replica_set::not_negative(status, &["observedGeneration", "replicas"], &path, errors);
+    replica_set::not_negative(status, &of_all, &path, errors);
+    replica_set::not_negative(status, &["unavailableReplicas", "collisionCount"], &path, errors);
+    replica_set::at_most(status, &of_all, "replicas", "cannot be greater than status.replicas", errors);
+    let wrong = "cannot be greater than readyReplicas";
+    replica_set::at_most(status, &["availableReplicas"], "readyReplicas", wrong, errors);
 }
 
 fn validate_strategy(strategy: &Value, path: &Path, errors: &mut Errors) {
@@ -109,6 +122,13 @@ fn validate_rolling_update(update: &Value, path: &Path, errors: &mut Errors) {
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     let path = Path::new("spec").child("selector");
     immutable(&object["spec"]["selector"], &old["spec"]["selector"], &path, errors);
+    let count = |object: &Value| int(&object["status"], "collisionCount");
+    if let Some(before) = count(old)
+        && count(object).is_none_or(|count| count < before)
+    {
+        let path = Path::new("status").child("collisionCount");
+        errors.invalid(&path, count(object).unwrap_or(0), "cannot be decremented");
+    }
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

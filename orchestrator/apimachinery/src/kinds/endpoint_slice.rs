@@ -1,8 +1,9 @@
 //! EndpointSlice.
 
+use super::checks::{fits, one_of};
 use super::fields::{default, default_text, indexed, int, list, list_mut, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, columns, names, namespaced};
+use super::{AGE, NAME, cells, columns, metadata, names, namespaced};
 use crate::field::{Errors, FieldError, Path, Reason};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub fn kind() -> Kind {
 const ENDPOINTS_MAX: usize = 1000;
 /// Addresses of one endpoint.
 const ADDRESSES_MAX: usize = 100;
+const PORTS_MAX: usize = 20_000;
+const TOPOLOGY_LABELS_MAX: usize = 16;
+const HINTS_MAX: usize = 8;
 const ADDRESS_TYPES: [&str; 3] = ["FQDN", "IPv4", "IPv6"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
@@ -38,6 +42,7 @@ fn strategy() -> Strategy {
         prepare_update,
         validate,
         validate_update,
+        warnings,
         cells: row,
         ..Strategy::default()
     }
@@ -84,19 +89,59 @@ fn validate(object: &Value, errors: &mut Errors) {
         for (index, address) in addresses.iter().enumerate() {
             validate_address(type_, address.as_str().unwrap_or(""), &path.index(index), errors);
         }
+        validate_endpoint(endpoint, &Path::new("endpoints").index(index), errors);
     }
+    too_many(&Path::new("ports"), list(object, "ports").len(), PORTS_MAX, errors);
     validate_ports(object, &Path::new("ports"), errors);
+}
+
+/// Checks what an endpoint tells besides its addresses.
+fn validate_endpoint(endpoint: &Value, path: &Path, errors: &mut Errors) {
+    if let Some(node) = endpoint["nodeName"].as_str() {
+        fits(names::dns_subdomain(node), node, &path.child("nodeName"), errors);
+    }
+    let (topology, at) = (&endpoint["deprecatedTopology"], path.child("deprecatedTopology"));
+    let count = topology.as_object().map_or(0, serde_json::Map::len);
+    too_many(&at, count, TOPOLOGY_LABELS_MAX, errors);
+    metadata::label_map(topology, &at, errors);
+    if let Some(hostname) = endpoint["hostname"].as_str() {
+        fits(names::dns_label(hostname), hostname, &path.child("hostname"), errors);
+    }
+    for field in ["forZones", "forNodes"] {
+        let (hints, at) = (list(&endpoint["hints"], field), path.child("hints").child(field));
+        if hints.len() > HINTS_MAX {
+            too_many(&at, hints.len(), HINTS_MAX, errors);
+            continue;
+        }
+        let mut seen = BTreeSet::new();
+        for (index, hint) in hints.iter().enumerate() {
+            let (name, at) = (text(hint, "name"), at.index(index).child("name"));
+            if !seen.insert(name) {
+                errors.duplicate(&at, name);
+            }
+            let rule = if field == "forZones" { names::qualified } else { names::dns_subdomain };
+            fits(rule(name), name, &at, errors);
+        }
+    }
+}
+
+/// A host's whole name: a subdomain of at least two parts.
+fn full_domain(name: &str) -> Vec<String> {
+    let plain = name.strip_suffix('.').unwrap_or(name);
+    let wrong = names::dns_subdomain(plain);
+    if wrong.is_empty() && !plain.contains('.') {
+        return vec!["should be a domain with at least two segments separated by dots".to_owned()];
+    }
+    wrong
 }
 
 fn validate_address(type_: &str, address: &str, path: &Path, errors: &mut Errors) {
     let parsed = address.parse::<IpAddr>();
     let wrong = match (type_, parsed) {
-        ("FQDN", _) => names::dns_subdomain(address),
+        ("FQDN", _) => full_domain(address),
         ("IPv4", Ok(IpAddr::V6(_))) => vec!["must be a valid IPv4 address".to_owned()],
         ("IPv6", Ok(IpAddr::V4(_))) => vec!["must be a valid IPv6 address".to_owned()],
-        (_, Err(_)) => names::ip(address),
-        (_, Ok(ip)) if ip.is_unspecified() => vec![format!("may not be unspecified ({ip})")],
-        (_, Ok(ip)) if ip.is_loopback() => vec!["may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()],
+        ("IPv4" | "IPv6", _) => names::ip(address).into_iter().chain(names::special_ip(address)).collect(),
         _ => Vec::new(),
     };
     for wrong in wrong {
@@ -116,10 +161,7 @@ fn validate_ports(object: &Value, path: &Path, errors: &mut Errors) {
         if !seen.insert(name) {
             errors.duplicate(&path.child("name"), name);
         }
-        let protocol = text(port, "protocol");
-        if !PROTOCOLS.contains(&protocol) {
-            errors.not_supported(&path.child("protocol"), protocol, &PROTOCOLS);
-        }
+        one_of(text(port, "protocol"), &PROTOCOLS, &path.child("protocol"), errors);
         let app_protocol = text(port, "appProtocol");
         if !app_protocol.is_empty() {
             for wrong in names::qualified(app_protocol) {
@@ -131,6 +173,20 @@ fn validate_ports(object: &Value, path: &Path, errors: &mut Errors) {
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     immutable(&object["addressType"], &old["addressType"], &Path::new("addressType"), errors);
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    if text(object, "addressType") == "FQDN" {
+        return vec!["addressType: FQDN endpoints are deprecated".to_owned()];
+    }
+    let mut warnings = Vec::new();
+    for (index, endpoint) in indexed(object, "endpoints") {
+        let path = Path::new("endpoints").index(index).child("addresses");
+        for (index, address) in indexed(endpoint, "addresses") {
+            warnings.extend(super::addresses::warning(address.as_str().unwrap_or(""), &path.index(index)));
+        }
+    }
+    warnings
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

@@ -2,8 +2,8 @@
 
 use super::fields::{default, default_text, entries, int, is_true, object_or_new, text};
 use super::metadata::immutable;
-use super::replica_set::template_warnings;
-use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, selector, state, status, texts};
+use super::replica_set::{changed_template_warnings, named_warnings};
+use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, selector, state, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use crate::selector::LabelSelector;
@@ -11,6 +11,7 @@ use crate::table::human_duration;
 use serde_json::Value;
 
 mod rules;
+mod status;
 
 pub(super) use rules::validate_spec;
 
@@ -18,7 +19,7 @@ pub(super) use rules::validate_spec;
 pub fn kind() -> Kind {
     Kind {
         categories: texts(&["all"]),
-        subresources: vec![status()],
+        subresources: vec![super::status()],
         selectable_fields: texts(&["status.successful"]),
         columns: columns(&[
             NAME,
@@ -50,7 +51,8 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate,
         validate_update,
-        warnings,
+        warnings: named_warnings,
+        update_warnings: Some(changed_template_warnings),
         cells: row,
         field_text,
         ..Strategy::default()
@@ -133,18 +135,6 @@ fn validate(object: &Value, errors: &mut Errors) {
     }
 }
 
-fn warnings(object: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let wrong = names::dns_label(crate::meta::name(object));
-    if !wrong.is_empty() {
-        let why = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is \
-                   recommended";
-        warnings.push(format!("metadata.name: {why}: [{}]", wrong.join(" ")));
-    }
-    warnings.extend(template_warnings(object));
-    warnings
-}
-
 /// Checks that the selector is the one made at creation.
 fn validate_own_selector(object: &Value, path: &Path, errors: &mut Errors) {
     let spec = &object["spec"];
@@ -205,6 +195,7 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
         }
     }
     immutable(&template, kept, &path.child("template"), errors);
+    status::validate(object, old, errors);
 }
 
 fn field_text(object: &Value, path: &str) -> Option<String> {

@@ -235,10 +235,24 @@ pub fn percent(text: &str) -> Vec<String> {
 
 /// An IP address.
 pub fn ip(text: &str) -> Vec<String> {
-    if text.parse::<std::net::IpAddr>().is_ok() {
-        return Vec::new();
-    }
-    vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()]
+    use std::net::IpAddr;
+    let wrong = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_some() => "must not be an IPv4-mapped IPv6 address",
+        Ok(_) => return Vec::new(),
+        Err(_) if has_leading_zeros(text) => "must not have leading 0s",
+        Err(_) => "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+    };
+    vec![wrong.to_owned()]
+}
+
+/// Whether a text would be an IPv4 address but for zeros before its numbers.
+fn has_leading_zeros(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let plain = |part: &str| {
+        let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.trim_start_matches('0').parse::<u32>().unwrap_or(0)).is_some_and(|number| number < 256)
+    };
+    parts.len() == 4 && parts.iter().all(|part| plain(part))
 }
 
 /// What is wrong with an address that no endpoint can have; nothing when it is no address at all.

@@ -1,9 +1,12 @@
 //! Node.
 
 use super::cells::{NONE, UNKNOWN, or};
+use super::checks::{fits, one_of, required, unique};
 use super::fields::{copy, entries, indexed, is_true, list, object_mut, text};
-use super::{AGE, NAME, PROXY_VERBS, cells, cluster, columns, names, pod_spec, state, status, subresource_of, texts};
-use crate::field::{Errors, Path};
+use super::{
+    AGE, NAME, PROXY_VERBS, addresses, cells, cluster, columns, names, pod_spec, state, status, subresource_of, texts,
+};
+use crate::field::{Errors, FieldError, Path, Reason};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -42,6 +45,7 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate,
         validate_update,
+        warnings,
         cells: row,
         field_text,
         ..Strategy::default()
@@ -49,6 +53,9 @@ fn strategy() -> Strategy {
 }
 
 fn default(object: &mut Value) {
+    if let Some(spec) = object_mut(object, "spec") {
+        same_ranges(spec);
+    }
     let Some(status) = object_mut(object, "status") else { return };
     for amounts in ["capacity", "allocatable"] {
         pod_spec::resources::canonicalize(status, amounts);
@@ -58,41 +65,92 @@ fn default(object: &mut Value) {
     }
 }
 
+/// `podCIDR` is the first of `podCIDRs`; the older field wins when both are given, as upstream.
+fn same_ranges(spec: &mut Value) {
+    let first = text(spec, "podCIDR").to_owned();
+    let listed = list(spec, "podCIDRs").first().and_then(Value::as_str).unwrap_or("").to_owned();
+    if !first.is_empty() && first != listed {
+        spec["podCIDRs"] = serde_json::json!([first]);
+    } else if first.is_empty() && !listed.is_empty() {
+        spec["podCIDR"] = listed.into();
+    }
+}
+
 fn validate(object: &Value, errors: &mut Errors) {
-    let (spec, path) = (&object["spec"], Path::new("spec"));
+    validate_taints(&object["spec"], errors);
+    for amounts in ["capacity", "allocatable"] {
+        for (name, amount) in entries(&object["status"], amounts) {
+            // The path is upstream's: the resource as a field.
+            let path = Path::new("status").child(amounts).child(name);
+            pod_spec::resources::validate_amount_of(amount, &path, errors);
+        }
+    }
+    let (cidrs, path) = (list(&object["spec"], "podCIDRs"), Path::new("spec").child("podCIDRs"));
+    let mut families = Vec::new();
+    for (index, cidr) in cidrs.iter().enumerate() {
+        let cidr = cidr.as_str().unwrap_or("");
+        fits(addresses::network(cidr), cidr, &path.index(index), errors);
+        families.extend(cidr.parse::<ipnet::IpNet>().map(|cidr| cidr.addr().is_ipv4()));
+    }
+    if cidrs.len() > 2 || (cidrs.len() > 1 && families.first() == families.get(1)) {
+        errors.invalid(&path, cidrs, "may specify no more than one CIDR for each IP family");
+    }
+    unique(cidrs.iter().filter_map(Value::as_str), &path, errors);
+    let config = &object["spec"]["configSource"];
+    if !config.is_null() {
+        validate_config(config, &Path::new("spec").child("configSource"), errors);
+    }
+}
+
+/// The paths are upstream's, which looks for taints below metadata.
+fn validate_taints(spec: &Value, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for (index, taint) in indexed(spec, "taints") {
-        let path = path.child("taints").index(index);
+        let path = Path::new("metadata").child("taints").index(index);
         let (key, effect) = (text(taint, "key"), text(taint, "effect"));
-        for wrong in names::qualified(key) {
-            errors.invalid(&path.child("key"), key, &wrong);
-        }
+        fits(names::qualified(key), key, &path.child("key"), errors);
         let wrong = names::label_value(text(taint, "value"));
         if !wrong.is_empty() {
             errors.invalid(&path.child("value"), text(taint, "value"), &wrong.join(";"));
         }
-        match effect {
-            "" => errors.required(&path.child("effect"), ""),
-            effect if EFFECTS.contains(&effect) => {}
-            effect => errors.not_supported(&path.child("effect"), effect, &EFFECTS),
-        }
+        one_of(effect, &EFFECTS, &path.child("effect"), errors);
         if !seen.insert((key, effect)) {
-            errors.duplicate(&path, taint);
+            let message = format!("Duplicate value: {taint}: taints must be unique by key and effect pair");
+            errors.0.push(FieldError { reason: Reason::Duplicate, field: path.to_string(), message });
         }
     }
-    for (index, cidr) in indexed(spec, "podCIDRs") {
-        if cidr.as_str().is_none_or(|cidr| cidr.parse::<ipnet::IpNet>().is_err()) {
-            let wrong = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
-            errors.invalid(&path.child("podCIDRs").index(index), cidr, wrong);
+}
+
+/// Checks `configSource`, which nothing reads any more.
+fn validate_config(config: &Value, path: &Path, errors: &mut Errors) {
+    let source = &config["configMap"];
+    if source.is_null() {
+        errors.invalid(path, config, "exactly one reference subfield must be non-nil");
+        return;
+    }
+    let path = path.child("configMap");
+    for field in ["uid", "resourceVersion"] {
+        if !text(source, field).is_empty() {
+            errors.forbidden(&path.child(field), &format!("{field} must not be set in spec"));
         }
     }
-    for amounts in ["capacity", "allocatable"] {
-        let path = Path::new("status").child(amounts);
-        pod_spec::resources::validate_list(&object["status"][amounts], &path, errors);
+    for (field, rule) in [
+        ("namespace", names::dns_label as names::Rule),
+        ("name", names::dns_subdomain as names::Rule),
+        ("kubeletConfigKey", names::data_key as names::Rule),
+    ] {
+        required(text(source, field), rule, &path.child(field), errors);
     }
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
+    let mut seen = Vec::new();
+    for (index, address) in indexed(&object["status"], "addresses") {
+        if seen.contains(&address) {
+            errors.duplicate(&Path::new("status").child("addresses").index(index), address);
+        }
+        seen.push(address);
+    }
     let (new, old, path) = (&object["spec"], &old["spec"], Path::new("spec"));
     if !list(old, "podCIDRs").is_empty() && new["podCIDRs"] != old["podCIDRs"] {
         errors.forbidden(&path.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
@@ -101,6 +159,25 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
         let wrong = "node updates may not change providerID except from \"\" to valid";
         errors.forbidden(&path.child("providerID"), wrong);
     }
+    if text(new, "externalID") != text(old, "externalID") {
+        errors.forbidden(&path.child("externalID"), "may not be updated");
+    }
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let spec = &object["spec"];
+    let mut warnings = Vec::new();
+    if !spec["configSource"].is_null() {
+        warnings.push("spec.configSource: the feature is removed".to_owned());
+    }
+    if !text(spec, "externalID").is_empty() {
+        warnings.push("spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned());
+    }
+    let path = Path::new("spec").child("podCIDRs");
+    for (index, cidr) in indexed(spec, "podCIDRs") {
+        warnings.extend(addresses::network_warning(cidr.as_str().unwrap_or(""), &path.index(index)));
+    }
+    warnings
 }
 
 fn field_text(object: &Value, path: &str) -> Option<String> {

@@ -176,10 +176,21 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
 
 fn warnings(object: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
+    let affinity = Path::new("spec").child("nodeAffinity").child("required").child("nodeSelectorTerms");
+    for (index, term) in super::fields::indexed(&object["spec"]["nodeAffinity"]["required"], "nodeSelectorTerms") {
+        pod_spec::node_term_warnings(term, &affinity.index(index), &mut warnings);
+    }
     if object["metadata"]["annotations"][super::persistent_volume_claim::CLASS_ANNOTATION].is_string() {
         warnings.push(
             "metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; use \
              \"storageClassName\" attribute instead"
+                .to_owned(),
+        );
+    }
+    if object["metadata"]["annotations"]["volume.beta.kubernetes.io/mount-options"].is_string() {
+        warnings.push(
+            "metadata.annotations[volume.beta.kubernetes.io/mount-options]: deprecated since v1.31; use \
+             \"mountOptions\" attribute instead"
                 .to_owned(),
         );
     }

@@ -50,7 +50,15 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate,
         validate_update,
-        warnings: |object| warnings(&object["spec"], &Path::new("spec")),
+        warnings: |object| {
+            let mut said = Vec::new();
+            if object["metadata"]["annotations"][CLASS_ANNOTATION].is_string() {
+                let why = "deprecated since v1.8; use \"storageClassName\" attribute instead";
+                said.push(format!("metadata.annotations[{CLASS_ANNOTATION}]: {why}"));
+            }
+            said.extend(warnings(&object["spec"], &Path::new("spec")));
+            said
+        },
         cells: row,
         ..Strategy::default()
     }

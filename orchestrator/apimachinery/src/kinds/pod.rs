@@ -1,15 +1,15 @@
 //! Pod.
 
-use super::fields::{copy, int, is_true, list, object_or_new, text};
+use super::fields::{int, is_true, list, object_or_new, text};
 use super::{
-    AGE, NAME, PART_VERBS, PROXY_VERBS, columns, names, namespaced, pod_spec, state, status, subresource,
-    subresource_of, texts,
+    AGE, NAME, PART_VERBS, PROXY_VERBS, columns, namespaced, pod_spec, state, subresource, subresource_of, texts,
 };
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy, Verb};
 use serde_json::{Value, json};
 
 mod row;
+mod status;
 mod update;
 
 pub use update::{prepare_ephemeral, prepare_resize, validate_ephemeral_update, validate_resize};
@@ -29,7 +29,7 @@ pub fn kind() -> Kind {
             subresource_of("portforward", ("", "v1", "PodPortForwardOptions"), &[Verb::Create, Verb::Get]),
             subresource_of("proxy", ("", "v1", "PodProxyOptions"), &PROXY_VERBS),
             subresource("resize", &PART_VERBS),
-            status(),
+            super::status(),
         ],
         selectable_fields: texts(&[
             "spec.nodeName",
@@ -62,11 +62,15 @@ fn strategy() -> Strategy {
         default: |object| pod_spec::default_of_pod(object_or_new(object, "spec")),
         prepare_create,
         prepare_update: state::update,
-        prepare_status_update,
+        prepare_status_update: status::prepare,
         validate,
-        validate_update: update::validate,
+        validate_update: |object, old, errors| {
+            update::validate(object, old, errors);
+            status::validate(object, old, errors);
+        },
         grace_seconds,
         warnings,
+        update_warnings: Some(|_, _| Vec::new()),
         cells: row::cells,
         field_text,
         ..Strategy::default()
@@ -81,13 +85,6 @@ fn prepare_create(object: &mut Value) {
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
         }]);
-    }
-}
-
-fn prepare_status_update(object: &mut Value, old: &Value) {
-    state::update_status(object, old);
-    if object["status"].is_object() {
-        copy(&mut object["status"], &old["status"], "qosClass");
     }
 }
 
@@ -112,14 +109,8 @@ fn grace_seconds(object: &Value) -> Option<i64> {
 }
 
 fn warnings(object: &Value) -> Vec<String> {
-    let mut warnings = pod_spec::warnings(&object["spec"], &Path::new("spec"));
-    let wrong = names::dns_label(crate::meta::name(object));
-    if !wrong.is_empty() {
-        let why =
-            "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
-        warnings.push(format!("metadata.name: {why}: [{}]", wrong.join(" ")));
-    }
-    warnings
+    let name = pod_spec::name_warning(crate::meta::name(object), "the Pod's hostname");
+    name.into_iter().chain(pod_spec::warnings(object, &Path::default())).collect()
 }
 
 fn field_text(object: &Value, path: &str) -> Option<String> {

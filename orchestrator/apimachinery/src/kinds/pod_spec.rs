@@ -19,12 +19,14 @@ pub mod resources;
 mod restart;
 mod security;
 mod volume;
+mod warnings;
 
 pub use defaults::{default, default_of_pod};
 pub use placement::{validate_node_selector, validate_tolerations};
 pub use probe::validate_port;
 pub use volume::source::default as default_source;
 pub use volume::validate_persistent as validate_persistent_source;
+pub use warnings::{name_warning, node_label_warning, node_term_warnings, warnings};
 
 /// The three lists of containers of a PodSpec.
 pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -212,71 +214,6 @@ fn validate_gates(spec: &Value, path: &Path, errors: &mut Errors) {
         if !seen.insert(name) {
             errors.duplicate(&path, name);
         }
-    }
-}
-
-/// Labels of nodes that have newer names.
-const OLD_NODE_LABELS: [(&str, &str); 2] =
-    [("beta.kubernetes.io/arch", "kubernetes.io/arch"), ("beta.kubernetes.io/os", "kubernetes.io/os")];
-
-/// Texts for what is allowed but probably not meant.
-pub fn warnings(spec: &Value, path: &Path) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for containers in CONTAINER_LISTS {
-        for (index, container) in indexed(spec, containers) {
-            container_warnings(container, &path.child(containers).index(index), &mut warnings);
-        }
-    }
-    for (label, instead) in OLD_NODE_LABELS {
-        if !spec["nodeSelector"][label].is_null() {
-            let at = path.child("nodeSelector").key(label);
-            warnings.push(format!("{at}: deprecated since v1.14; use \"{instead}\" instead"));
-        }
-    }
-    for (index, secret) in indexed(spec, "imagePullSecrets") {
-        if text(secret, "name").is_empty() {
-            let at = path.child("imagePullSecrets").index(index).child("name");
-            warnings.push(format!("{at}: invalid empty name \"\""));
-        }
-    }
-    for (index, _) in indexed(spec, "volumes").filter(|(_, volume)| !volume["gitRepo"].is_null()) {
-        let at = path.child("volumes").index(index).child("gitRepo");
-        warnings.push(format!("{at}: deprecated in v1.11, and disabled by default in v1.33+"));
-    }
-    if int(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
-        let at = path.child("terminationGracePeriodSeconds");
-        warnings.push(format!("{at}: must be >= 0; negative values are invalid and will be treated as 1"));
-    }
-    warnings
-}
-
-fn container_warnings(container: &Value, path: &Path, warnings: &mut Vec<String>) {
-    for kind in ["limits", "requests"] {
-        for resource in ["memory", "ephemeral-storage"] {
-            let (list, at) = (&container["resources"][kind], path.child("resources").child(kind).key(resource));
-            let shown = text(list, resource);
-            if crate::quantity::Quantity::parse(shown).is_ok_and(|quantity| !quantity.is_integer()) {
-                warnings.push(format!("{at}: fractional byte value {shown:?} is invalid, must be an integer"));
-            }
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for (index, variable) in indexed(container, "env") {
-        let (name, at) = (text(variable, "name"), path.child("env").index(index));
-        if !seen.insert(name) {
-            warnings
-                .push(format!("{at}: hides previous definition of {name:?}, which may be dropped when using apply"));
-        }
-    }
-    let mut seen: Vec<(i64, &str)> = Vec::new();
-    for (index, port) in indexed(container, "ports") {
-        let key = (int(port, "containerPort").unwrap_or(0), text(port, "protocol"));
-        if let Some(first) = seen.iter().position(|other| *other == key) {
-            let ports = path.child("ports");
-            let (at, first) = (ports.index(index), ports.index(first));
-            warnings.push(format!("{at}: duplicate port definition with {first}"));
-        }
-        seen.push(key);
     }
 }
 

@@ -24,7 +24,7 @@ pub fn kind() -> Kind {
             prepare_create: |object| object["metadata"]["generation"] = 1.into(),
             prepare_update,
             validate,
-            warnings: |object| pod_spec::warnings(&object["template"]["spec"], &Path::new("template").child("spec")),
+            warnings: |object| pod_spec::warnings(&object["template"], &Path::new("template")),
             cells: |object, _| row(object),
             ..Strategy::default()
         },

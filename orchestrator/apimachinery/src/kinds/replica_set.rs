@@ -38,9 +38,13 @@ fn strategy() -> Strategy {
         },
         prepare_update: state::update,
         prepare_status_update: state::update_status,
-        validate: |object, errors| validate_spec(&object["spec"], &Path::new("spec"), errors),
+        validate: |object, errors| {
+            validate_spec(&object["spec"], &Path::new("spec"), errors);
+            validate_counts(&object["status"], errors);
+        },
         validate_update,
-        warnings: template_warnings,
+        warnings: named_warnings,
+        update_warnings: Some(changed_template_warnings),
         cells: row,
         field_text,
         ..Strategy::default()
@@ -73,6 +77,26 @@ pub(super) fn runs_for_ever(template: &Value, kind: &str, path: &Path, errors: &
     }
 }
 
+/// What the statuses of ReplicaSet and ReplicationController have in common.
+pub(super) fn validate_counts(status: &Value, errors: &mut Errors) {
+    let of_all = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+    not_negative(status, &["replicas"], &Path::new("status"), errors);
+    not_negative(status, &of_all, &Path::new("status"), errors);
+    not_negative(status, &["observedGeneration"], &Path::new("status"), errors);
+    at_most(status, &of_all, "replicas", "cannot be greater than status.replicas", errors);
+    at_most(status, &["availableReplicas"], "readyReplicas", "cannot be greater than readyReplicas", errors);
+}
+
+/// Refuses counts of a status that are greater than another of its counts.
+pub(super) fn at_most(status: &Value, fields: &[&str], most: &str, wrong: &str, errors: &mut Errors) {
+    let most = int(status, most).unwrap_or(0);
+    for field in fields {
+        if let Some(count) = int(status, field).filter(|count| *count > most) {
+            errors.invalid(&Path::new("status").child(field), count, wrong);
+        }
+    }
+}
+
 /// Refuses numbers below nought.
 pub(super) fn not_negative(value: &Value, fields: &[&str], path: &Path, errors: &mut Errors) {
     for field in fields {
@@ -84,8 +108,18 @@ pub(super) fn not_negative(value: &Value, fields: &[&str], path: &Path, errors: 
 
 /// The warnings of `spec.template`.
 pub(super) fn template_warnings(object: &Value) -> Vec<String> {
-    let path = Path::new("spec").child("template").child("spec");
-    pod_spec::warnings(&object["spec"]["template"]["spec"], &path)
+    pod_spec::warnings(&object["spec"]["template"], &Path::new("spec").child("template"))
+}
+
+/// The same, and what the name means for Pods that are named by it.
+pub(super) fn named_warnings(object: &Value) -> Vec<String> {
+    let name = pod_spec::name_warning(crate::meta::name(object), "Pod names and hostnames");
+    name.into_iter().chain(template_warnings(object)).collect()
+}
+
+/// The warnings of a change of `spec.template`: none when the spec stays. Arguments: new, old.
+pub(super) fn changed_template_warnings(object: &Value, old: &Value) -> Vec<String> {
+    if object["spec"] == old["spec"] { Vec::new() } else { template_warnings(object) }
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {

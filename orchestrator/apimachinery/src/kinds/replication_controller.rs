@@ -1,7 +1,7 @@
 //! ReplicationController.
 
 use super::fields::{default, entries, int, object_or_new};
-use super::replica_set::{not_negative, runs_for_ever, template_warnings};
+use super::replica_set::{changed_template_warnings, named_warnings, not_negative, runs_for_ever, validate_counts};
 use super::{AGE, NAME, cells, columns, metadata, namespaced, pod_spec, scale, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
@@ -39,7 +39,8 @@ fn strategy() -> Strategy {
         prepare_update: state::update,
         prepare_status_update: state::update_status,
         validate,
-        warnings: template_warnings,
+        warnings: named_warnings,
+        update_warnings: Some(changed_template_warnings),
         cells: row,
         field_text: |object, path| {
             (path == "status.replicas").then(|| int(&object["status"], "replicas").unwrap_or(0).to_string())
@@ -79,6 +80,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     }
     pod_spec::validate_template(template, &at, errors);
     runs_for_ever(template, "ReplicationController", &at, errors);
+    validate_counts(&object["status"], errors);
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

@@ -17,7 +17,7 @@ pub fn kind() -> Kind {
 }
 
 fn strategy() -> Strategy {
-    Strategy { default, validate, validate_update, cells: row, ..Strategy::default() }
+    Strategy { default, validate, validate_update, warnings, cells: row, ..Strategy::default() }
 }
 
 fn default(object: &mut Value) {
@@ -39,6 +39,12 @@ fn validate(object: &Value, errors: &mut Errors) {
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     immutable(&object["handler"], &old["handler"], &Path::new("handler"), errors);
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let labels = super::fields::entries(&object["scheduling"], "nodeSelector");
+    let said = labels.filter_map(|(label, _)| pod_spec::node_label_warning(label));
+    said.map(|said| format!("scheduling.nodeSelector: {said}")).collect()
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

@@ -55,6 +55,20 @@ fn required_keys(type_: &str) -> &'static [&'static str] {
     }
 }
 
+/// Why bytes are no JSON object, without telling what they are.
+fn not_a_map(json: &[u8]) -> Option<String> {
+    let kind = match serde_json::from_slice::<Value>(json) {
+        Ok(Value::Object(_) | Value::Null) => return None,
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Number(_)) => "number",
+        Ok(Value::Bool(_)) => "bool",
+        Err(wrong) if wrong.is_eof() => return Some("unexpected end of JSON input".to_owned()),
+        Err(wrong) => return Some(format!("invalid JSON at line {} column {}", wrong.line(), wrong.column())),
+    };
+    Some(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"))
+}
+
 fn validate(object: &Value, errors: &mut Errors) {
     let path = Path::new("data");
     if validate_encoded(object, "data", errors) > DATA_BYTES_MAX {
@@ -64,10 +78,10 @@ fn validate(object: &Value, errors: &mut Errors) {
     for key in required_keys(type_) {
         match data.get(*key).and_then(Value::as_str) {
             None => errors.required(&path.key(key), ""),
+            Some("") if *key == "ssh-privatekey" => errors.required(&path.key(key), ""),
             Some(encoded) if key.starts_with(".docker") => {
-                let decoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
-                if let Err(wrong) = serde_json::from_slice::<Value>(&decoded) {
-                    errors.invalid(&path.key(key), "<secret contents redacted>", &wrong.to_string());
+                if let Some(wrong) = not_a_map(&BASE64_STANDARD.decode(encoded).unwrap_or_default()) {
+                    errors.invalid(&path.key(key), "<secret contents redacted>", &wrong);
                 }
             }
             Some(_) => {}

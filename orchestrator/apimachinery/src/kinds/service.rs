@@ -1,7 +1,12 @@
 //! Service.
 
-use super::fields::{default, default_text, int, is_true, list, list_mut, object_mut, object_or_new, remove, text};
-use super::{AGE, NAME, PROXY_VERBS, cells, columns, names, namespaced, state, status, subresource_of, texts};
+use super::fields::{
+    default, default_text, indexed, int, is_true, list, list_mut, object_mut, object_or_new, remove, text,
+};
+use super::{
+    AGE, NAME, PROXY_VERBS, addresses, cells, columns, names, namespaced, state, status, subresource_of, texts,
+};
+use crate::field::Path;
 use crate::kind::{Kind, Strategy};
 use serde_json::{Value, json};
 
@@ -44,6 +49,7 @@ fn strategy() -> Strategy {
         prepare_status_update: state::update_status,
         validate: rules::validate,
         validate_update: change::validate,
+        warnings,
         cells: row,
         ..Strategy::default()
     }
@@ -102,6 +108,53 @@ fn fill(object: &mut Value) {
             }
         }
     }
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let (spec, path) = (&object["spec"], Path::new("spec"));
+    let mut warnings = Vec::new();
+    if !object["metadata"]["annotations"][rules::TOPOLOGY_HINTS].is_null() {
+        let (old, new) = (rules::TOPOLOGY_HINTS, rules::TOPOLOGY_MODE);
+        warnings.push(format!("annotation {old} is deprecated, please use {new} instead"));
+    }
+    let is_external_name = text(spec, "type") == "ExternalName";
+    let external = !list(spec, "externalIPs").is_empty();
+    let headless = text(spec, "type") == "ClusterIP" && text(spec, "clusterIP") == "None";
+    let ips = |field: &'static str| {
+        let ips = indexed(spec, field).filter_map(|(index, ip)| Some((index, ip.as_str()?)));
+        ips.filter_map(move |(index, ip)| addresses::warning(ip, &Path::new("spec").child(field).index(index)))
+    };
+    warnings.extend(ips("clusterIPs"));
+    for (applies, what) in [
+        (!text(spec, "loadBalancerIP").is_empty(), "spec.loadBalancerIP is ignored for headless services"),
+        (external, "spec.externalIPs is ignored for headless services"),
+        (text(spec, "sessionAffinity") != "None", "spec.SessionAffinity is ignored for headless services"),
+    ] {
+        if headless && applies {
+            warnings.push(what.to_owned());
+        }
+    }
+    warnings.extend(ips("externalIPs"));
+    if external && !headless && !is_external_name {
+        let what = "spec.externalIPs is deprecated and may no longer be implemented in some clusters";
+        warnings.push(what.to_owned());
+    }
+    warnings.extend(addresses::warning(text(spec, "loadBalancerIP"), &path.child("loadBalancerIP")));
+    for (index, range) in indexed(spec, "loadBalancerSourceRanges") {
+        let at = path.child("loadBalancerSourceRanges").index(index);
+        warnings.extend(addresses::network_warning(range.as_str().unwrap_or("").trim(), &at));
+    }
+    if is_external_name && external {
+        warnings.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"".to_owned());
+    }
+    if !is_external_name && !text(spec, "externalName").is_empty() {
+        warnings.push("spec.externalName is ignored when spec.type is not \"ExternalName\"".to_owned());
+    }
+    if text(spec, "trafficDistribution") == "PreferClose" {
+        let what = "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"";
+        warnings.push(what.to_owned());
+    }
+    warnings
 }
 
 fn external_ips(object: &Value) -> String {

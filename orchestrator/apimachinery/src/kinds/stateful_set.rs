@@ -1,7 +1,7 @@
 //! StatefulSet.
 
-use super::fields::{copy, default, default_text, int, list_mut, object_or_new, text};
-use super::replica_set::{not_negative, runs_for_ever};
+use super::fields::{copy, default, default_text, indexed, int, list_mut, object_or_new, text};
+use super::replica_set::{not_negative, runs_for_ever, template_warnings};
 use super::{
     AGE, NAME, cells, columns, int_or_percent, metadata, namespaced, persistent_volume_claim, pod_spec, scale,
     selector, state, status, texts,
@@ -45,6 +45,7 @@ fn strategy() -> Strategy {
         validate,
         validate_update,
         warnings,
+        update_warnings: Some(|new, old| if new["spec"] == old["spec"] { Vec::new() } else { warnings(new) }),
         cells: row,
         ..Strategy::default()
     }
@@ -181,13 +182,14 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
 
 fn warnings(object: &Value) -> Vec<String> {
     let (spec, path) = (&object["spec"], Path::new("spec"));
-    let mut warnings = pod_spec::warnings(&spec["template"]["spec"], &path.child("template").child("spec"));
+    let mut warnings = template_warnings(object);
+    for (index, claim) in indexed(spec, "volumeClaimTemplates") {
+        let at = path.child("volumeClaimTemplates").index(index).child("spec");
+        warnings.extend(persistent_volume_claim::warnings(&claim["spec"], &at));
+    }
     if int(spec, "revisionHistoryLimit").is_some_and(|limit| limit < 0) {
-        warnings.push(
-            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is \
-                       recommended"
-                .to_owned(),
-        );
+        let why = "a negative value retains all historical revisions; a value >= 0 is recommended";
+        warnings.push(format!("{}: {why}", path.child("revisionHistoryLimit")));
     }
     warnings
 }

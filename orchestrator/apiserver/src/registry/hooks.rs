@@ -15,6 +15,9 @@ pub(crate) struct Beside {
     pub ops: Vec<Op>,
 }
 
+/// Tells what is written with an object.
+pub(crate) type Besides = fn(&Registry, Option<&Value>, Option<&Value>) -> Result<Beside, ApiError>;
+
 /// What a write does beyond the generic rules.
 pub(crate) struct Hook {
     /// Whether writes take something from a shared range, and so go one after the other.
@@ -23,7 +26,7 @@ pub(crate) struct Hook {
     pub complete: fn(&Registry, &mut Value, Option<&Value>) -> Result<(), ApiError>,
     /// What else is written with it. Arguments: the new object (none when it goes), the old one
     /// (none when it comes).
-    pub beside: fn(&Registry, Option<&Value>, Option<&Value>) -> Result<Beside, ApiError>,
+    pub beside: Besides,
     /// Changes an object that begins to be deleted.
     pub deleting: fn(&mut Value),
     /// Whether something beside metadata.finalizers keeps a deleted object.

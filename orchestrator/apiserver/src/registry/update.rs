@@ -156,7 +156,8 @@ impl Registry {
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
         if change.part == Part::Main {
-            writing.warnings.extend((strategy.warnings)(&new));
+            let warnings = strategy.update_warnings.map_or_else(|| (strategy.warnings)(&new), |of| of(&new, old));
+            writing.warnings.extend(warnings);
         }
         Ok((new, pinned))
     }

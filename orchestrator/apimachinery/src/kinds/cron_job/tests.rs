@@ -109,8 +109,8 @@ fn bad_cron_jobs_are_refused_in_upstreams_words() {
         "CronJob",
         long,
         expect![[r#"
-        metadata.name: Invalid value: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": must be no more than 52 bytes
-    "#]],
+            metadata.name: Invalid value: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": must be no more than 52 characters
+        "#]],
     );
 }
 

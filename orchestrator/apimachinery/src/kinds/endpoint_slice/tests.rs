@@ -74,3 +74,37 @@ fn bad_slices_are_refused_in_upstreams_words() {
     "#]],
     );
 }
+
+#[test]
+fn what_endpoints_tell_beside_addresses_is_checked() {
+    let labels: serde_json::Map<String, serde_json::Value> = (0..17).map(|n| (format!("l{n}"), json!("v"))).collect();
+    let zones: Vec<serde_json::Value> = (0..9).map(|n| json!({"name": format!("z{n}")})).collect();
+    refused(
+        "EndpointSlice",
+        json!({"addressType": "FQDN", "ports": [{"name": "a"}], "endpoints": [
+            {"addresses": ["plain", "a.example.", "B.example"], "hostname": "A", "nodeName": "N"},
+            {"addresses": ["a.example"], "deprecatedTopology": labels, "hints": {"forZones": [{"name": "z"}, {"name": "z"}, {"name": ""}]}},
+            {"addresses": ["a.example"], "hints": {"forZones": zones, "forNodes": [{"name": "N"}]}},
+        ]}),
+        expect![[r#"
+            endpoints[0].addresses[0]: Invalid value: "plain": should be a domain with at least two segments separated by dots
+            endpoints[0].addresses[2]: Invalid value: "B.example": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            endpoints[0].nodeName: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            endpoints[0].hostname: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            endpoints[1].deprecatedTopology: Too many: 17: must have at most 16 items
+            endpoints[1].hints.forZones[1].name: Duplicate value: "z"
+            endpoints[1].hints.forZones[2].name: Invalid value: "": name part must be non-empty
+            endpoints[1].hints.forZones[2].name: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+            endpoints[2].hints.forZones: Too many: 9: must have at most 8 items
+            endpoints[2].hints.forNodes[0].name: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        "#]],
+    );
+    refused(
+        "EndpointSlice",
+        json!({"addressType": "IPv4", "endpoints": [{"addresses": ["169.254.1.1", "224.0.0.1"]}]}),
+        expect![[r#"
+            endpoints[0].addresses[0]: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)
+            endpoints[0].addresses[1]: Invalid value: "224.0.0.1": may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)
+        "#]],
+    );
+}

@@ -268,7 +268,7 @@ fn validate_success_rule(rule: &Value, completions: i64, path: &Path, errors: &m
 }
 
 /// The number of indexes in a text such as `1,3-5,7`.
-fn count_indexes(indexes: &str, completions: i64) -> Result<i64, String> {
+pub(super) fn count_indexes(indexes: &str, completions: i64) -> Result<i64, String> {
     let number = |text: &str| {
         let number =
             text.parse::<i64>().map_err(|_| format!("cannot convert string to integer for index: {text:?}"))?;

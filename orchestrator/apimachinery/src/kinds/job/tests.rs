@@ -170,3 +170,107 @@ fn get_jobs_shows_progress() {
         "#]],
     );
 }
+
+#[test]
+fn a_status_agrees_with_itself_and_does_not_go_back() {
+    let with = |spec: Value, status: Value| {
+        let mut job = created("Job", job(spec));
+        job["status"] = status;
+        job
+    };
+    let running = with(json!({}), json!({"startTime": "2026-01-01T00:00:00Z", "active": 1, "ready": 1, "failed": 2}));
+    let becomes = |old: &Value, status: Value, expected: expect_test::Expect| {
+        let kind = crate::kinds::tests::kind("Job");
+        let mut object = old.clone();
+        object["status"] = status;
+        (kind.strategy.prepare_status_update)(&mut object, old);
+        let mut errors = crate::field::Errors::default();
+        kind.validate_change(&object, old, &mut errors);
+        expected.assert_eq(&errors.0.iter().map(|error| format!("{error}\n")).collect::<String>());
+    };
+    let conditions =
+        |types: &[&str]| -> Value { types.iter().map(|type_| json!({"type": type_, "status": "True"})).collect() };
+    let started = "2026-01-01T00:00:00Z";
+    becomes(
+        &running,
+        json!({"startTime": started, "failed": 2, "succeeded": 1, "completionTime": "2026-01-01T00:01:00Z",
+            "conditions": conditions(&["SuccessCriteriaMet", "Complete"])}),
+        expect![""],
+    );
+    becomes(
+        &running,
+        json!({"conditions": conditions(&["Complete"]), "active": 1, "ready": 2}),
+        expect![[r#"
+        status.completionTime: Required value: completionTime is required for Complete jobs
+        status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition
+        status.active: Invalid value: 1: active>0 is invalid for finished job
+        status.startTime: Required value: startTime is required for finished job
+        status.ready: Invalid value: 2: cannot set more ready pods than active
+        status.failed: Invalid value: 0: cannot decrease the failed counter
+        status.startTime: Required value: startTime cannot be removed for unsuspended job
+    "#]],
+    );
+    becomes(
+        &running,
+        json!({"startTime": started, "failed": 2, "completionTime": "2025-01-01T00:00:00Z", "terminating": 1,
+            "uncountedTerminatedPods": {"failed": ["", "u", "u"]}, "conditions": conditions(&["Failed", "Complete"])}),
+        expect![[r#"
+            status.uncountedTerminatedPods.failed[0]: Invalid value: "": must not be empty
+            status.uncountedTerminatedPods.failed[2]: Duplicate value: "u"
+            status.completionTime: Invalid value: "2025-01-01T00:00:00Z": completionTime cannot be set before startTime
+            status.conditions: Invalid value: cannot set Complete=True and Failed=true conditions
+            status.conditions: Invalid value: cannot set Failed=True condition without the FailureTarget=true condition
+            status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition
+            status.terminating: Invalid value: 1: terminating>0 is invalid for finished job
+            status.uncountedTerminatedPods: Invalid value: {"failed":["","u","u"]}: uncountedTerminatedPods needs to be empty for finished job
+        "#]],
+    );
+    let done = with(
+        json!({}),
+        json!({"startTime": started, "succeeded": 1, "completionTime": "2026-01-01T00:01:00Z",
+            "conditions": conditions(&["SuccessCriteriaMet", "Complete"])}),
+    );
+    becomes(
+        &done,
+        json!({"startTime": started, "succeeded": 1}),
+        expect![[r#"
+        status.conditions: Invalid value: cannot disable the terminal Complete=True condition
+        status.conditions: Invalid value: cannot disable the SuccessCriteriaMet=True condition
+    "#]],
+    );
+    let mut later = done["status"].clone();
+    later["completionTime"] = json!("2026-01-01T00:02:00Z");
+    becomes(
+        &done,
+        later,
+        expect![[r#"
+        status.completionTime: Invalid value: "2026-01-01T00:02:00Z": completionTime cannot be mutated
+    "#]],
+    );
+    let indexed = with(
+        json!({"completionMode": "Indexed", "completions": 5, "backoffLimitPerIndex": 1}),
+        json!({"startTime": started}),
+    );
+    becomes(
+        &indexed,
+        json!({"startTime": started, "completedIndexes": "0-2", "failedIndexes": "2,4"}),
+        expect![[r#"
+        status.failedIndexes: Invalid value: "2,4": failedIndexes and completedIndexes overlap at index: 2
+    "#]],
+    );
+    becomes(
+        &indexed,
+        json!({"startTime": started, "completedIndexes": "2-1,9"}),
+        expect![[r#"
+        status.completedIndexes: Invalid value: "2-1,9": error parsing completedIndexes: non-increasing order, previous: 2, current: 1
+    "#]],
+    );
+    becomes(
+        &running,
+        json!({"startTime": started, "failed": 2, "completedIndexes": "0", "failedIndexes": ""}),
+        expect![[r#"
+            status.completedIndexes: Invalid value: "0": cannot set non-empty completedIndexes when non-indexed completion mode
+            status.failedIndexes: Invalid value: "": cannot set non-null failedIndexes when backoffLimitPerIndex is null
+        "#]],
+    );
+}

@@ -38,14 +38,14 @@ fn bad_nodes_are_refused_in_upstreams_words() {
         {"key": ""}, {"key": "a", "effect": "Odd"}, {"key": "b", "effect": "NoExecute"}, {"key": "b", "effect": "NoExecute"},
     ]}, "status": {"capacity": {"cpu": "-1"}}}),
         expect![[r#"
-            spec.taints[0].key: Invalid value: "": name part must be non-empty
-            spec.taints[0].key: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
-            spec.taints[0].effect: Required value
-            spec.taints[1].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
-            spec.taints[3]: Duplicate value: {"effect":"NoExecute","key":"b"}
+            metadata.taints[0].key: Invalid value: "": name part must be non-empty
+            metadata.taints[0].key: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+            metadata.taints[0].effect: Required value
+            metadata.taints[1].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
+            metadata.taints[3]: Duplicate value: {"effect":"NoExecute","key":"b"}: taints must be unique by key and effect pair
+            status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0
+            status.allocatable.cpu: Invalid value: "-1": must be greater than or equal to 0
             spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)
-            status.capacity[cpu]: Invalid value: "-1": must be greater than or equal to 0
-            status.allocatable[cpu]: Invalid value: "-1": must be greater than or equal to 0
         "#]],
     );
     let old = created("Node", json!({"spec": {"podCIDRs": ["10.0.0.0/24"], "providerID": "a"}}));
@@ -58,4 +58,53 @@ fn bad_nodes_are_refused_in_upstreams_words() {
             spec.providerID: Forbidden: node updates may not change providerID except from "" to valid
         "#]],
     );
+}
+
+#[test]
+fn a_node_has_one_range_of_each_family_and_each_address_once() {
+    let spec = |spec: serde_json::Value| json!({"spec": spec});
+    let told = created("Node", spec(json!({"podCIDR": "10.0.0.0/24"})));
+    assert_eq!(told["spec"]["podCIDRs"], json!(["10.0.0.0/24"]));
+    refused(
+        "Node",
+        spec(json!({"podCIDRs": ["10.0.0.0/24", "10.0.0.0/24"], "configSource": {}})),
+        expect![[r#"
+        spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.0.0/24"]: may specify no more than one CIDR for each IP family
+        spec.podCIDRs[1]: Duplicate value: "10.0.0.0/24"
+        spec.configSource: Invalid value: {}: exactly one reference subfield must be non-nil
+    "#]],
+    );
+    refused(
+        "Node",
+        spec(json!({"configSource": {"configMap": {"uid": "u", "name": "N"}}})),
+        expect![[r#"
+        spec.configSource.configMap.uid: Forbidden: uid must not be set in spec
+        spec.configSource.configMap.namespace: Required value
+        spec.configSource.configMap.name: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        spec.configSource.configMap.kubeletConfigKey: Required value
+    "#]],
+    );
+    let old = created("Node", json!({"spec": {"externalID": "x", "podCIDRs": ["10.0.0.1/24"]}}));
+    let address = json!({"type": "InternalIP", "address": "10.0.0.1"});
+    change_refused(
+        "Node",
+        &old,
+        |node| node["spec"]["externalID"] = json!("y"),
+        expect![[r#"
+        spec.externalID: Forbidden: may not be updated
+    "#]],
+    );
+    let mut twice = old.clone();
+    twice["status"] = json!({"addresses": [address, address]});
+    change_refused(
+        "Node",
+        &twice,
+        |_| {},
+        expect![[r#"
+        status.addresses[1]: Duplicate value: {"address":"10.0.0.1","type":"InternalIP"}
+    "#]],
+    );
+    expect![[r#"
+        spec.externalID: this field is deprecated, and is unused by Kubernetes
+        spec.podCIDRs[0]: CIDR value "10.0.0.1/24" is ambiguous in this context (should be "10.0.0.0/24" or "10.0.0.1/32"?)"#]].assert_eq(&(kind("Node").strategy.warnings)(&old).join("\n"));
 }

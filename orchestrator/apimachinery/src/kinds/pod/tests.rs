@@ -308,3 +308,99 @@ fn a_gated_pod_is_only_narrowed() {
         "#]],
     );
 }
+
+#[test]
+fn a_container_that_ended_for_good_stays_ended() {
+    let pod = |policy: &str| {
+        let mut pod = created(
+            "Pod",
+            json!({"spec": {"restartPolicy": policy, "containers": [container()],
+                "initContainers": [{"name": "i", "image": "a:1"}, {"name": "s", "image": "a:1", "restartPolicy": "Always"}]}}),
+        );
+        let ended = |name: &str, code: i64| json!({"name": name, "state": {"terminated": {"exitCode": code}}});
+        pod["status"]["containerStatuses"] = json!([ended("c", 0)]);
+        pod["status"]["initContainerStatuses"] = json!([ended("i", 1), ended("s", 0)]);
+        pod
+    };
+    let runs = |old: &Value, expected: expect_test::Expect| {
+        let kind = crate::kinds::tests::kind("Pod");
+        let mut object = old.clone();
+        for field in ["containerStatuses", "initContainerStatuses"] {
+            for status in object["status"][field].as_array_mut().unwrap() {
+                status["state"] = json!({"running": {}});
+            }
+        }
+        let mut errors = crate::field::Errors::default();
+        kind.validate_change(&object, old, &mut errors);
+        expected.assert_eq(&errors.0.iter().map(|error| format!("{error}\n")).collect::<String>());
+    };
+    runs(&pod("Always"), expect![[""]]);
+    runs(
+        &pod("OnFailure"),
+        expect![[r#"
+        status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state
+    "#]],
+    );
+    runs(
+        &pod("Never"),
+        expect![[r#"
+        status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state
+        status.initContainerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state
+    "#]],
+    );
+}
+
+#[test]
+fn bad_statuses_are_refused_in_upstreams_words() {
+    let old = created("Pod", json!({"spec": {"containers": [container()]}}));
+    let becomes = |status: Value, expected: expect_test::Expect| {
+        let kind = crate::kinds::tests::kind("Pod");
+        let mut object = old.clone();
+        object["status"] = status;
+        (kind.strategy.prepare_status_update)(&mut object, &old);
+        let mut errors = crate::field::Errors::default();
+        kind.validate_change(&object, &old, &mut errors);
+        expected.assert_eq(&errors.0.iter().map(|error| format!("{error}\n")).collect::<String>());
+        object
+    };
+    becomes(
+        json!({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}], "hostIPs": [{"ip": "x"}], "hostIP": "y",
+            "nominatedNodeName": "N", "conditions": [{"type": "Ready"}, {"type": "a/b/c"}],
+            "resourceClaimStatuses": [{"name": "r", "resourceClaimName": "C"}]}),
+        expect![[r#"
+            metadata.conditions[1].Type: Invalid value: "a/b/c": a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')
+            status.nominatedNodeName: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            status.resourceClaimStatuses[0].name: Invalid value: "r": must match the name of an entry in `spec.resourceClaims`
+            status.resourceClaimStatuses[0].name: Invalid value: "C": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.1"}]: may specify no more than one IP for each IP family
+            status.podIPs[1]: Duplicate value: {"ip":"10.0.0.1"}
+            status.hostIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+            status.hostIPs[0].ip: Invalid value: "x": must be equal to `hostIP`
+        "#]],
+    );
+    let told = becomes(json!({"podIP": "10.0.0.2"}), expect![""]);
+    assert_eq!(told["status"]["podIPs"], json!([{"ip": "10.0.0.2"}]));
+    assert_eq!(told["status"]["qosClass"], "BestEffort");
+    let mut mirror = old.clone();
+    mirror["metadata"]["annotations"] = json!({
+        "kubernetes.io/config.mirror": "1", "container.apparmor.security.beta.kubernetes.io/c": "x",
+    });
+    change_refused(
+        "Pod",
+        &mirror,
+        |pod| pod["metadata"]["annotations"] = json!({}),
+        expect![[r#"
+        metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: Forbidden: may not remove or update AppArmor annotations
+        metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not remove or update mirror pod annotation
+    "#]],
+    );
+    change_refused(
+        "Pod",
+        &old,
+        |pod| pod["metadata"]["annotations"] = mirror["metadata"]["annotations"].clone(),
+        expect![[r#"
+            metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: Forbidden: may not add AppArmor annotations
+            metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation
+        "#]],
+    );
+}

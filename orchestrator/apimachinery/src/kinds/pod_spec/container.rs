@@ -136,7 +136,7 @@ fn validate_one(container: &Value, pod: &Pod, path: &Path, errors: &mut Errors) 
         policy => errors.not_supported(&path.child("terminationMessagePolicy"), policy, &MESSAGE_POLICIES),
     }
     validate_ports(container, path, errors);
-    environment::validate(container, path, errors);
+    environment::validate(container, pod.volumes, path, errors);
     validate_mounts(container, pod, path, errors);
     validate_devices(container, pod, path, errors);
     match text(container, "imagePullPolicy") {

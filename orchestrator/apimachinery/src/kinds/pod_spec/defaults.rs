@@ -81,6 +81,9 @@ fn default_container(container: &mut Value) {
     for variable in list_mut(container, "env") {
         if let Some(from) = object_mut(variable, "valueFrom") {
             default_references(from);
+            if let Some(file) = object_mut(from, "fileKeyRef") {
+                fields::default(file, "optional", false);
+            }
         }
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {

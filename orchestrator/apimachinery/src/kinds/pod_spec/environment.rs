@@ -1,9 +1,11 @@
 //! Rules of a container's environment and of references to fields.
 
+use super::container::relative_path;
 use crate::field::{Errors, Path};
 use crate::kinds::fields::{indexed, text};
 use crate::kinds::names;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Fields that `fieldRef` of an environment variable may name.
 const VARIABLE_FIELDS: [&str; 9] = [
@@ -31,7 +33,8 @@ const RESOURCE_FIELDS: [&str; 6] = [
 const ONLY_ONE: &str = "may not have more than one field specified at a time";
 
 /// Checks `env` and `envFrom` of a container.
-pub fn validate(container: &Value, path: &Path, errors: &mut Errors) {
+/// `volumes` are the names of the Pod's volumes.
+pub fn validate(container: &Value, volumes: &BTreeSet<String>, path: &Path, errors: &mut Errors) {
     for (index, variable) in indexed(container, "env") {
         let path = path.child("env").index(index);
         let name = text(variable, "name");
@@ -43,7 +46,7 @@ pub fn validate(container: &Value, path: &Path, errors: &mut Errors) {
             }
         }
         if !variable["valueFrom"].is_null() {
-            validate_source(variable, &path.child("valueFrom"), errors);
+            validate_source(variable, volumes, &path.child("valueFrom"), errors);
         }
     }
     for (index, from) in indexed(container, "envFrom") {
@@ -51,10 +54,10 @@ pub fn validate(container: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn validate_source(variable: &Value, path: &Path, errors: &mut Errors) {
+fn validate_source(variable: &Value, volumes: &BTreeSet<String>, path: &Path, errors: &mut Errors) {
     let from = &variable["valueFrom"];
     let mut sources = 0;
-    for source in ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef"] {
+    for source in ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"] {
         let (reference, path) = (&from[source], path.child(source));
         if reference.is_null() {
             continue;
@@ -63,6 +66,7 @@ fn validate_source(variable: &Value, path: &Path, errors: &mut Errors) {
         match source {
             "fieldRef" => validate_field(reference, &VARIABLE_FIELDS, &path, errors),
             "resourceFieldRef" => validate_resource_field(reference, false, &path, errors),
+            "fileKeyRef" => validate_file_key(reference, volumes, &path, errors),
             _ => validate_key(reference, &path, errors),
         }
     }
@@ -72,7 +76,8 @@ fn validate_source(variable: &Value, path: &Path, errors: &mut Errors) {
         errors.invalid(path, "", ONLY_ONE);
     }
     if sources == 0 {
-        let wrong = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`";
+        let wrong = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or \
+                     `fileKeyRef`";
         errors.invalid(path, "", wrong);
     }
 }
@@ -112,6 +117,30 @@ pub fn validate_resource_field(reference: &Value, in_volume: bool, path: &Path, 
         errors.required(&path, "");
     } else if !RESOURCE_FIELDS.contains(&resource) && !huge_pages {
         errors.not_supported(&path, resource, &RESOURCE_FIELDS);
+    }
+}
+
+/// A variable from a file that another container wrote to a volume.
+fn validate_file_key(reference: &Value, volumes: &BTreeSet<String>, path: &Path, errors: &mut Errors) {
+    let (volume, at) = (text(reference, "volumeName"), path.child("volumeName"));
+    if volume.is_empty() {
+        errors.required(&at, "");
+    } else if !volumes.contains(volume) {
+        errors.not_found(&at, volume);
+    }
+    let (file, at) = (text(reference, "path"), path.child("path"));
+    if file.is_empty() {
+        errors.required(&at, "");
+    } else {
+        relative_path(file, &at, errors);
+    }
+    let (key, at) = (text(reference, "key"), path.child("key"));
+    if key.is_empty() {
+        errors.required(&at, "");
+        return;
+    }
+    for wrong in names::environment_variable(key) {
+        errors.invalid(&at, key, &wrong);
     }
 }
 

@@ -55,6 +55,11 @@ pub fn validate_list(list: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
+/// Checks that an amount is a quantity and not negative.
+pub fn validate_amount_of(amount: &Value, path: &Path, errors: &mut Errors) {
+    amount_of(amount, path, errors);
+}
+
 /// The quantity, unless it is none or negative.
 fn amount_of(amount: &Value, path: &Path, errors: &mut Errors) -> Option<Quantity> {
     match Quantity::parse(amount.as_str().unwrap_or("")) {

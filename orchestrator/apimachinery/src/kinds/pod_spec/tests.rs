@@ -250,7 +250,7 @@ fn bad_containers_are_refused_in_upstreams_words() {
         expect![[r#"
             spec.containers[0].env[0].name: Required value
             spec.containers[0].env[1].name: Invalid value: "a=b": a valid environment variable name must consist only of printable ASCII characters other than '='
-            spec.containers[0].env[2].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`
+            spec.containers[0].env[2].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`
             spec.containers[0].env[3].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.nope": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"
             spec.containers[0].env[3].valueFrom: Invalid value: "": may not be specified when `value` is not empty
             spec.containers[0].env[4].valueFrom.secretKeyRef.key: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
@@ -436,7 +436,7 @@ fn what_is_odd_but_allowed_is_warned_of() {
         spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply
         spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]
         spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"#]]
-    .assert_eq(&warnings(&pod["spec"], &Path::new("spec")).join("\n"));
+    .assert_eq(&warnings(&pod, &Path::default()).join("\n"));
 }
 
 #[test]
@@ -583,4 +583,107 @@ fn placement_by_labels_of_the_pod_is_checked() {
             spec.hostnameOverride: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
         "#]],
     );
+}
+
+#[test]
+fn variables_may_come_from_a_file_of_a_volume() {
+    let pod = |reference: Value| {
+        let mut pod = with_container(json!({"env": [{"name": "A", "valueFrom": {"fileKeyRef": reference}}]}));
+        pod["spec"]["volumes"] = json!([{"name": "v"}]);
+        pod
+    };
+    let good = created("Pod", pod(json!({"volumeName": "v", "path": "a/b.env", "key": "A"})));
+    assert_eq!(good.pointer("/spec/containers/0/env/0/valueFrom/fileKeyRef/optional"), Some(&json!(false)));
+    refused("Pod", good, expect![""]);
+    refused(
+        "Pod",
+        pod(json!({"volumeName": "w", "path": "/a/../b", "key": "a=b"})),
+        expect![[r#"
+        spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: "w"
+        spec.containers[0].env[0].valueFrom.fileKeyRef.path: Invalid value: "/a/../b": must be a relative path
+        spec.containers[0].env[0].valueFrom.fileKeyRef.path: Invalid value: "/a/../b": must not contain '..'
+        spec.containers[0].env[0].valueFrom.fileKeyRef.key: Invalid value: "a=b": a valid environment variable name must consist only of printable ASCII characters other than '='
+    "#]],
+    );
+    refused(
+        "Pod",
+        pod(json!({})),
+        expect![[r#"
+        spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Required value
+        spec.containers[0].env[0].valueFrom.fileKeyRef.path: Required value
+        spec.containers[0].env[0].valueFrom.fileKeyRef.key: Required value
+    "#]],
+    );
+}
+
+#[test]
+fn templates_are_warned_of_what_is_old_or_in_vain() {
+    let template = json!({
+        "metadata": {"annotations": {
+            "scheduler.alpha.kubernetes.io/critical-pod": "", "seccomp.security.alpha.kubernetes.io/pod": "x",
+            "container.seccomp.security.alpha.kubernetes.io/c": "x", "container.apparmor.security.beta.kubernetes.io/c": "x",
+        }},
+        "spec": {
+            "containers": [
+                {"name": "c", "image": "a", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "$(A)2"},
+                    {"name": "A", "value": "3"}],
+                    "ports": [{"containerPort": 80, "protocol": "TCP", "hostIP": "10.0.0.1"},
+                        {"containerPort": 80, "protocol": "TCP", "hostPort": 80}],
+                    "resources": {"limits": {"ephemeral-storage": "0.5"}}},
+                {"name": "d", "image": "a", "ports": [{"containerPort": 80, "protocol": "TCP", "hostPort": 80, "hostIP": "10.0.0.1"}]},
+            ],
+            "nodeSelector": {"beta.kubernetes.io/os": "linux"},
+            "affinity": {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
+                        {"key": "failure-domain.beta.kubernetes.io/zone", "operator": "Exists"}]}]},
+                    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": [
+                        {"key": "beta.kubernetes.io/instance-type", "operator": "Exists"}]}}],
+                },
+                "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "a"}]},
+                "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": {"topologyKey": "a"}}]},
+            },
+            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "failure-domain.beta.kubernetes.io/region",
+                "whenUnsatisfiable": "DoNotSchedule"}],
+            "hostAliases": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}], "imagePullSecrets": [{"name": "s"}, {"name": "s"}, {}],
+            "overhead": {"memory": "1500m"},
+            "volumes": [
+                {"name": "g", "gitRepo": {"repository": "r"}}, {"name": "r", "rbd": {}}, {"name": "o", "storageos": {}},
+                {"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "1500m"}}}}}},
+                {"name": "p", "projected": {"sources": [
+                    {"serviceAccountToken": {"path": "token"}}, {"secret": {"items": [{"key": "k", "path": "token"}]}},
+                    {"configMap": {"items": [{"key": "k", "path": "other"}, {"key": "k", "path": "token"}]}},
+                ]}},
+            ],
+        },
+    });
+    let path = Path::new("spec").child("template");
+    expect![[r#"
+        spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead
+        spec.template.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key: failure-domain.beta.kubernetes.io/zone is deprecated since v1.17; use "topology.kubernetes.io/zone" instead
+        spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].key: beta.kubernetes.io/instance-type is deprecated since v1.17; use "node.kubernetes.io/instance-type" instead
+        spec.template.spec.topologySpreadConstraints[0].topologyKey: failure-domain.beta.kubernetes.io/region is deprecated since v1.17; use "topology.kubernetes.io/region" instead
+        spec.template.spec.topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod
+        spec.template.metadata.annotations[scheduler.alpha.kubernetes.io/critical-pod]: non-functional in v1.16+; use the "priorityClassName" field instead
+        spec.template.spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+
+        spec.template.spec.volumes[1].rbd: deprecated in v1.28, non-functional in v1.31+
+        spec.template.spec.volumes[2].storageOS: deprecated in v1.22, non-functional in v1.25+
+        spec.template.spec.volumes[3].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]: fractional byte value "1500m" is invalid, must be an integer
+        spec.template.spec.volumes[4].projected.sources.secrets[0]: has duplicated path with ServiceAccountToken "token"
+        spec.template.spec.volumes[4].projected.sources.configMap[1]: has duplicated path with ServiceAccountToken "token"
+        spec.template.spec.hostAliases[1].ip: duplicate ip "10.0.0.1"
+        spec.template.spec.imagePullSecrets[1].name: duplicate name "s"
+        spec.template.spec.imagePullSecrets[2].name: invalid empty name ""
+        spec.template.spec.overhead[memory]: fractional byte value "1500m" is invalid, must be an integer
+        spec.template.metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: non-functional in v1.27+; use the "seccompProfile" field instead
+        spec.template.metadata.annotations[container.seccomp.security.alpha.kubernetes.io/c]: non-functional in v1.27+; use the "seccompProfile" field instead
+        spec.template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the "appArmorProfile" field instead
+        spec.template.spec.containers[0].resources.limits[ephemeral-storage]: fractional byte value "0.5" is invalid, must be an integer
+        spec.template.spec.containers[0].env[2]: hides previous definition of "A", which may be dropped when using apply
+        spec.template.spec.containers[0].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:80 Protocol:TCP HostIP:10.0.0.1}
+        spec.template.spec.containers[0].ports[1]: overlapping port definition with spec.template.spec.containers[0].ports[0]
+        spec.template.spec.containers[1].ports[0]: overlapping port definition with spec.template.spec.containers[0].ports[0]
+        spec.template.spec.containers[1].ports[0]: dangerously ambiguous port definition with spec.template.spec.containers[0].ports[1]
+        spec.template.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector: a null labelSelector results in matching no pod
+        spec.template.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.labelSelector: a null labelSelector results in matching no pod"#]].assert_eq(&warnings(&template, &path).join("\n"));
 }

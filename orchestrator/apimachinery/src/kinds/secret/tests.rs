@@ -37,7 +37,7 @@ fn bad_secrets_are_refused_in_upstreams_words() {
         "Secret",
         json!({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{"}}),
         expect![[r#"
-            data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": EOF while parsing an object at line 1 column 1
+            data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": unexpected end of JSON input
         "#]],
     );
     refused(
@@ -74,5 +74,31 @@ fn bad_secrets_are_refused_in_upstreams_words() {
             type: Invalid value: "other": field is immutable
             data: Forbidden: field is immutable when `immutable` is set
         "#]],
+    );
+}
+
+#[test]
+fn docker_configurations_are_maps_and_keys_are_not_empty() {
+    let secret = |type_: &str, key: &str, value: &str| json!({"type": format!("kubernetes.io/{type_}"), "stringData": {key: value}});
+    refused(
+        "Secret",
+        secret("dockercfg", ".dockercfg", "[]"),
+        expect![[r#"
+        data[.dockercfg]: Invalid value: "<secret contents redacted>": json: cannot unmarshal array into Go value of type map[string]interface {}
+    "#]],
+    );
+    refused(
+        "Secret",
+        secret("dockerconfigjson", ".dockerconfigjson", "{x"),
+        expect![[r#"
+        data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": invalid JSON at line 1 column 2
+    "#]],
+    );
+    refused(
+        "Secret",
+        secret("ssh-auth", "ssh-privatekey", ""),
+        expect![[r#"
+        data[ssh-privatekey]: Required value
+    "#]],
     );
 }

@@ -1,6 +1,6 @@
 //! Changes of a Service: what was allocated stays, what the new type has no use for goes.
 
-use super::{has_cluster_ip, has_node_ports, is_external, needs_health_port, wants_node_ports};
+use super::{has_cluster_ip, has_node_ports, is_external, is_headless, needs_health_port, wants_node_ports};
 use crate::field::{Errors, Path};
 use crate::kinds::fields::{copy, int, list, list_mut, remove, text};
 use crate::kinds::state;
@@ -40,8 +40,10 @@ fn follow_address(spec: &mut Value, old: &Value) {
 fn keep_allocated(spec: &mut Value, old: &Value) {
     let type_ = text(spec, "type").to_owned();
     if has_cluster_ip(&type_) && has_cluster_ip(text(old, "type")) {
-        if text(spec, "clusterIP").is_empty() && list(spec, "clusterIPs").is_empty() {
+        if text(spec, "clusterIP").is_empty() {
             copy(spec, old, "clusterIP");
+        }
+        if list(spec, "clusterIPs").is_empty() && spec["clusterIP"] == old["clusterIP"] {
             copy(spec, old, "clusterIPs");
         }
         for field in ["ipFamilies", "ipFamilyPolicy"] {
@@ -49,6 +51,9 @@ fn keep_allocated(spec: &mut Value, old: &Value) {
                 copy(spec, old, field);
             }
         }
+    }
+    if needs_health_port(spec) && needs_health_port(old) && int(spec, "healthCheckNodePort").unwrap_or(0) == 0 {
+        copy(spec, old, "healthCheckNodePort");
     }
     if wants_node_ports(spec) && has_node_ports(text(old, "type")) {
         let taken: Vec<i64> = list(spec, "ports").iter().filter_map(|port| int(port, "nodePort")).collect();
@@ -108,6 +113,16 @@ pub fn validate(object: &Value, old: &Value, errors: &mut Errors) {
     let after = list(spec, "clusterIPs").first().cloned().unwrap_or_else(|| spec["clusterIP"].clone());
     if both && before.as_str().is_some_and(|before| !before.is_empty()) && before != after {
         errors.invalid(&path.child("clusterIPs").index(0), list(spec, "clusterIPs"), "may not change once set");
+    }
+    let families = |spec: &Value| list(spec, "ipFamilies").first().cloned();
+    if both && !is_headless(spec) && !is_headless(old) {
+        let (after, before) = (families(spec), families(old));
+        if after.is_some() && before.is_some() && after != before {
+            errors.invalid(&path.child("ipFamilies").index(0), list(spec, "ipFamilies"), "may not change once set");
+        }
+    }
+    if needs_health_port(spec) && needs_health_port(old) && spec["healthCheckNodePort"] != old["healthCheckNodePort"] {
+        errors.forbidden(&path.child("healthCheckNodePort"), "field is immutable");
     }
     let is_balanced = |spec: &Value| text(spec, "type") == "LoadBalancer";
     if is_balanced(spec) && is_balanced(old) && spec["loadBalancerClass"] != old["loadBalancerClass"] {

@@ -1,4 +1,4 @@
-use crate::kinds::tests::{change_refused, created, refused, shown, stored, updated};
+use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, updated};
 use expect_test::expect;
 use serde_json::json;
 
@@ -192,4 +192,182 @@ fn get_services_shows_addresses_and_ports() {
             x | LoadBalancer | 10.96.0.2 | <pending> | 80:30080/TCP | 60m | <none>
         "#]],
     );
+}
+
+/// What is wrong with a Service of these fields beside a port.
+#[track_caller]
+fn spec_refused(fields: serde_json::Value, expected: expect_test::Expect) {
+    let mut spec = json!({"ports": [{"port": 80}]});
+    for (field, value) in fields.as_object().unwrap() {
+        spec[field] = value.clone();
+    }
+    refused("Service", json!({"spec": spec}), expected);
+}
+
+#[test]
+fn fields_that_a_type_has_no_use_for_are_refused() {
+    spec_refused(
+        json!({"loadBalancerClass": "a/b", "allocateLoadBalancerNodePorts": true, "healthCheckNodePort": 30000,
+            "loadBalancerSourceRanges": ["10.0.0.0/8"], "trafficDistribution": "Odd", "internalTrafficPolicy": "Odd"}),
+        expect![[r#"
+            spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'
+            spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'
+            spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'
+            spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'
+            spec.internalTrafficPolicy: Unsupported value: "Odd": supported values: "Cluster", "Local"
+            spec.trafficDistribution: Unsupported value: "Odd": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"
+        "#]],
+    );
+    spec_refused(
+        json!({"type": "LoadBalancer", "loadBalancerClass": "a b", "loadBalancerSourceRanges": [" 10.0.0.0/8 ", "x"],
+            "externalTrafficPolicy": "Local", "healthCheckNodePort": 70000}),
+        expect![[r#"
+            spec.LoadBalancerSourceRanges[1]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)
+            spec.loadBalancerClass: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+            spec.healthCheckNodePort: Invalid value: 70000: must be between 1 and 65535, inclusive
+        "#]],
+    );
+    spec_refused(
+        json!({"externalIPs": ["127.0.0.1", "0.0.0.0"]}),
+        expect![[r#"
+        spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)
+        spec.externalIPs[1]: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0)
+    "#]],
+    );
+    let mut topology = json!({"spec": {"ports": [{"port": 80}]}});
+    topology["metadata"]["annotations"] = json!({
+        "service.kubernetes.io/topology-mode": "Auto", "service.kubernetes.io/topology-aware-hints": "Disabled",
+        "service.beta.kubernetes.io/load-balancer-source-ranges": "10.0.0.0/8,y",
+    });
+    refused(
+        "Service",
+        topology,
+        expect![[r#"
+        metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: "Auto": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified
+        metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is 'LoadBalancer'
+        metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "y": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)
+    "#]],
+    );
+    let mut balanced = created("Service", json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}));
+    balanced["status"] = json!({"loadBalancer": {"ingress": [
+        {"ip": "x", "hostname": "10.0.0.1"}, {"hostname": "A", "ipMode": "VIP"}, {"ip": "10.0.0.1", "ipMode": "Odd"},
+    ]}});
+    change_refused(
+        "Service",
+        &balanced,
+        |_| {},
+        expect![[r#"
+        status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        status.loadBalancer.ingress[0].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address
+        status.loadBalancer.ingress[1].ipMode: Forbidden: may not be specified when `ip` is not set
+        status.loadBalancer.ingress[1].hostname: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        status.loadBalancer.ingress[2].ipMode: Unsupported value: "Odd": supported values: "Proxy", "VIP"
+    "#]],
+    );
+}
+
+#[test]
+fn addresses_and_families_have_to_agree() {
+    spec_refused(
+        json!({"clusterIPs": ["10.0.0.1"]}),
+        expect![[r#"
+        spec.clusterIPs: Invalid value: ["10.0.0.1"]: must be empty when `clusterIP` is not specified
+    "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.2"]}),
+        expect![[r#"
+        spec.clusterIPs: Invalid value: ["10.0.0.2"]: first value must match `clusterIP`
+    "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "None", "clusterIPs": ["None", "10.0.0.2"]}),
+        expect![[r#"
+        spec.clusterIPs: Invalid value: ["None","10.0.0.2"]: 'None' must be the first and only value
+    "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "10.0.0.2", "None"]}),
+        expect![[r#"
+        spec.clusterIPs[2]: Invalid value: "None": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        spec.clusterIPs: Invalid value: ["10.0.0.1","10.0.0.2","None"]: may only hold up to 2 values
+    "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "fd00::1", "ipFamilies": ["IPv4", "IPv4", "Odd"], "ipFamilyPolicy": "Odd"}),
+        expect![[r#"
+            spec.ipFamilies: Invalid value: ["IPv4","IPv4","Odd"]: may only hold up to 2 values
+            spec.ipFamilies[1]: Duplicate value: "IPv4"
+            spec.ipFamilies[2]: Unsupported value: "Odd": supported values: "IPv4", "IPv6"
+            spec.ipFamilyPolicy: Unsupported value: "Odd": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"
+            spec.clusterIPs[0]: Invalid value: "fd00::1": expected an IPv4 value as indicated by `ipFamilies[0]`
+        "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "010.000.000.001"}),
+        expect![[r#"
+        spec.clusterIPs[0]: Invalid value: "010.000.000.001": must not have leading 0s
+    "#]],
+    );
+    spec_refused(
+        json!({"clusterIP": "::ffff:10.0.0.1"}),
+        expect![[r#"
+        spec.clusterIPs[0]: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address
+    "#]],
+    );
+}
+
+#[test]
+fn what_was_given_out_once_does_not_change() {
+    let old = created(
+        "Service",
+        json!({"spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.1", "ipFamilies": ["IPv4"], "ports": [{"port": 80}],
+            "externalTrafficPolicy": "Local", "healthCheckNodePort": 30100, "loadBalancerClass": "a/b"}}),
+    );
+    change_refused(
+        "Service",
+        &old,
+        |service| {
+            service["spec"]["healthCheckNodePort"] = json!(30101);
+            service["spec"]["ipFamilies"] = json!(["IPv6"]);
+            service["spec"]["loadBalancerClass"] = json!("a/c");
+        },
+        expect![[r#"
+            spec.clusterIPs[0]: Invalid value: "10.0.0.1": expected an IPv6 value as indicated by `ipFamilies[0]`
+            spec.ipFamilies[0]: Invalid value: ["IPv6"]: may not change once set
+            spec.healthCheckNodePort: Forbidden: field is immutable
+            spec.loadBalancerClass: Invalid value: "a/c": may not change once set
+        "#]],
+    );
+    let kept = updated("Service", &old, |service| {
+        service["spec"]["healthCheckNodePort"] = json!(0);
+        service["spec"]["clusterIP"] = json!("");
+    });
+    assert_eq!(kept["spec"]["healthCheckNodePort"], 30100);
+    assert_eq!(kept["spec"]["clusterIPs"], json!(["10.0.0.1"]));
+}
+
+#[test]
+fn what_a_service_asks_for_in_vain_is_warned_of() {
+    let warned =
+        |object: serde_json::Value| (kind("Service").strategy.warnings)(&created("Service", object)).join("\n");
+    let headless = json!({"metadata": {"annotations": {"service.kubernetes.io/topology-aware-hints": "Auto"}},
+        "spec": {"clusterIP": "None", "sessionAffinity": "ClientIP", "externalIPs": ["fd00:0::1"],
+            "loadBalancerIP": "10.0.0.1", "externalName": "a.example", "trafficDistribution": "PreferClose"}});
+    expect![[r#"
+        annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead
+        spec.loadBalancerIP is ignored for headless services
+        spec.externalIPs is ignored for headless services
+        spec.SessionAffinity is ignored for headless services
+        spec.externalIPs[0]: IPv6 address "fd00:0::1" should be in RFC 5952 canonical format ("fd00::1")
+        spec.externalName is ignored when spec.type is not "ExternalName"
+        spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone""#]].assert_eq(&warned(headless));
+    let named = json!({"spec": {"type": "ExternalName", "externalName": "a.example", "externalIPs": ["10.0.0.1"]}});
+    expect![[r#"spec.externalIPs is ignored when spec.type is "ExternalName""#]].assert_eq(&warned(named));
+    let balanced = json!({"spec": {"type": "LoadBalancer", "externalIPs": ["10.0.0.1"],
+        "loadBalancerSourceRanges": ["10.0.0.1/8", "FD00::/8"]}});
+    expect![[r#"
+        spec.externalIPs is deprecated and may no longer be implemented in some clusters
+        spec.loadBalancerSourceRanges[0]: CIDR value "10.0.0.1/8" is ambiguous in this context (should be "10.0.0.0/8" or "10.0.0.1/32"?)
+        spec.loadBalancerSourceRanges[1]: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical format ("fd00::/8")"#]].assert_eq(&warned(balanced));
 }
