@@ -1,7 +1,7 @@
 //! Node.
 
 use super::cells::{NONE, UNKNOWN, or};
-use super::checks::{fits, one_of, required, unique};
+use super::checks::{fits, one_of, unique};
 use super::fields::{copy, entries, indexed, is_true, list, object_mut, text};
 use super::{
     AGE, NAME, PROXY_VERBS, addresses, cells, cluster, columns, names, pod_spec, state, status, subresource_of, texts,
@@ -134,12 +134,15 @@ fn validate_config(config: &Value, path: &Path, errors: &mut Errors) {
             errors.forbidden(&path.child(field), &format!("{field} must not be set in spec"));
         }
     }
-    for (field, rule) in [
-        ("namespace", names::dns_label as names::Rule),
-        ("name", names::dns_subdomain as names::Rule),
-        ("kubeletConfigKey", names::data_key as names::Rule),
-    ] {
-        required(text(source, field), rule, &path.child(field), errors);
+    let rules: [(&str, names::Rule); 3] =
+        [("namespace", names::dns_label), ("name", names::dns_subdomain), ("kubeletConfigKey", names::data_key)];
+    for (field, rule) in rules {
+        let (value, at) = (text(source, field), path.child(field));
+        if value.is_empty() {
+            errors.required(&at, &format!("{field} must be set"));
+        } else {
+            fits(rule(value), value, &at, errors);
+        }
     }
 }
 

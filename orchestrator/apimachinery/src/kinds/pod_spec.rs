@@ -20,6 +20,7 @@ mod restart;
 mod security;
 mod volume;
 mod warnings;
+mod whole;
 
 pub use defaults::{default, default_of_pod};
 pub use placement::{validate_node_selector, validate_tolerations};
@@ -27,6 +28,7 @@ pub use probe::validate_port;
 pub use volume::source::default as default_source;
 pub use volume::validate_persistent as validate_persistent_source;
 pub use warnings::{name_warning, node_label_warning, node_term_warnings, warnings};
+pub use whole::is_set as has_whole_resources;
 
 /// The three lists of containers of a PodSpec.
 pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -50,9 +52,9 @@ pub fn default_template(object: &mut Value) {
 
 /// Checks `spec.template` of a workload.
 pub fn validate_template(template: &Value, path: &Path, errors: &mut Errors) {
-    let at = path.child("metadata");
-    metadata::labels(&template["metadata"], &at.child("labels"), errors);
-    metadata::annotations(&template["metadata"], &at.child("annotations"), errors);
+    // The paths are upstream's.
+    metadata::labels(&template["metadata"], &path.child("labels"), errors);
+    metadata::annotations(&template["metadata"], &path.child("annotations"), errors);
     validate_spec(&template["spec"], false, &path.child("spec"), errors);
     if !list(&template["spec"], "ephemeralContainers").is_empty() {
         let at = path.child("spec").child("ephemeralContainers");
@@ -102,9 +104,7 @@ fn validate_spec(spec: &Value, is_pod: bool, path: &Path, errors: &mut Errors) {
         one_of(&spec["os"], "name", &["linux", "windows"], &path.child("os"), errors);
         operating_system::validate(spec, path, errors);
     }
-    if !spec["resources"].is_null() {
-        resources::validate(&spec["resources"], &path.child("resources"), errors);
-    }
+    whole::validate(spec, path, errors);
     resources::validate_list(&spec["overhead"], &path.child("overhead"), errors);
     validate_gates(spec, path, errors);
 }
@@ -220,7 +220,10 @@ fn validate_gates(spec: &Value, path: &Path, errors: &mut Errors) {
 /// The quality-of-service class: `Guaranteed`, `Burstable` or `BestEffort`.
 pub fn qos_class(spec: &Value) -> &'static str {
     let (mut any, mut guaranteed) = (false, true);
-    for container in list(spec, "initContainers").iter().chain(list(spec, "containers")) {
+    // What the Pod as a whole has counts in place of its containers'.
+    let whole = whole::is_set(spec).then_some(spec);
+    let containers = list(spec, "initContainers").iter().chain(list(spec, "containers"));
+    for container in whole.into_iter().chain(containers.filter(|_| whole.is_none())) {
         for resource in ["cpu", "memory"] {
             let amount = |kind| {
                 let parsed = crate::quantity::Quantity::parse(text(&container["resources"][kind], resource));

@@ -64,7 +64,7 @@ const OBJECTS: [&str; 9] = [
 /// Scopes that are or are not, and so take no values.
 const PLAIN_SCOPES: [&str; 5] =
     ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"];
-const OPERATOR_WRONG: &str = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, \
+const OPERATOR_WRONG: &str = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
     ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or \
     ResourceQuotaScopeCrossNamespacePodAffinity";
 
@@ -133,9 +133,14 @@ fn validate_scopes(spec: &Value, path: &Path, errors: &mut Errors) {
             errors.invalid(path, scopes, "unsupported scope applied to resource");
         }
     }
+    refuse_conflicts(&names, spec, path, errors);
+}
+
+/// Scopes that nothing can be in both of.
+fn refuse_conflicts(names: &BTreeSet<&str>, spec: &Value, path: &Path, errors: &mut Errors) {
     for (a, b) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")] {
         if names.contains(a) && names.contains(b) {
-            errors.invalid(path, scopes, "conflicting scopes");
+            errors.invalid(path, &spec["scopes"], "conflicting scopes");
         }
     }
 }
@@ -166,6 +171,9 @@ fn validate_selector(spec: &Value, path: &Path, errors: &mut Errors) {
             other => errors.invalid(&path.child("operator"), other, "not a valid selector operator"),
         }
     }
+    let scopes = list(&spec["scopeSelector"], "matchExpressions").iter();
+    let scopes: BTreeSet<&str> = scopes.map(|expression| text(expression, "scopeName")).collect();
+    refuse_conflicts(&scopes, spec, path, errors);
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {

@@ -32,9 +32,9 @@ fn a_namespace_is_active_labelled_and_held_by_its_finalizer() {
         "Namespace",
         json!({"metadata": {"name": "a.b"}, "spec": {"finalizers": ["odd"]}}),
         expect![[r#"
-        metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
-        spec.finalizers[0]: Invalid value: "odd": name is neither a standard finalizer name nor is it fully qualified
-    "#]],
+            metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.finalizers: Invalid value: "odd": name is neither a standard finalizer name nor is it fully qualified
+        "#]],
     );
     change_refused("Namespace", &namespace, |object| object["spec"] = json!({}), expect![""]);
     let mut ended = namespace.clone();

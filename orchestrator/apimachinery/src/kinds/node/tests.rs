@@ -78,11 +78,11 @@ fn a_node_has_one_range_of_each_family_and_each_address_once() {
         "Node",
         spec(json!({"configSource": {"configMap": {"uid": "u", "name": "N"}}})),
         expect![[r#"
-        spec.configSource.configMap.uid: Forbidden: uid must not be set in spec
-        spec.configSource.configMap.namespace: Required value
-        spec.configSource.configMap.name: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-        spec.configSource.configMap.kubeletConfigKey: Required value
-    "#]],
+            spec.configSource.configMap.uid: Forbidden: uid must not be set in spec
+            spec.configSource.configMap.namespace: Required value: namespace must be set
+            spec.configSource.configMap.name: Invalid value: "N": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.configSource.configMap.kubeletConfigKey: Required value: kubeletConfigKey must be set
+        "#]],
     );
     let old = created("Node", json!({"spec": {"externalID": "x", "podCIDRs": ["10.0.0.1/24"]}}));
     let address = json!({"type": "InternalIP", "address": "10.0.0.1"});

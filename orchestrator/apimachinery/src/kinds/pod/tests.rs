@@ -234,7 +234,7 @@ fn ephemeral_containers_are_added_and_stay() {
     let mut mirror = old.clone();
     mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
     expect![[r#"
-        : Forbidden: static pods do not support ephemeral containers
+        []: Forbidden: static pods do not support ephemeral containers
     "#]]
     .assert_eq(&by(&mirror, json!([debug])).0);
     // An ordinary change leaves them alone.
@@ -403,4 +403,33 @@ fn bad_statuses_are_refused_in_upstreams_words() {
             metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation
         "#]],
     );
+}
+
+#[test]
+fn a_resize_leaves_init_containers_but_sidecars_alone() {
+    let with = |name: &str, cpu: &str| json!({"name": name, "image": "a:1", "resources": {"requests": {"cpu": cpu}}});
+    let mut sidecar = with("s", "1");
+    sidecar["restartPolicy"] = json!("Always");
+    let old =
+        created("Pod", json!({"spec": {"containers": [with("c", "1")], "initContainers": [with("i", "1"), sidecar]}}));
+    let by = |index: usize, requests: Value| {
+        let change = |pod: &mut Value| pod["spec"]["initContainers"][index]["resources"]["requests"] = requests;
+        by_subresource(&old, change, prepare_resize, validate_resize).0
+    };
+    assert_eq!(by(1, json!({"cpu": "2"})), "");
+    expect![[r#"
+        spec: Forbidden: resources for non-sidecar init containers are immutable
+    "#]]
+    .assert_eq(&by(0, json!({"cpu": "2"})));
+    expect![[r#"
+        spec: Forbidden: only cpu and memory resources for sidecar containers are mutable
+    "#]]
+    .assert_eq(&by(1, json!({"cpu": "2", "ephemeral-storage": "1Gi"})));
+    let mut whole = old.clone();
+    whole["spec"]["resources"] = json!({"limits": {"cpu": "9"}});
+    let change = |pod: &mut Value| pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("2");
+    expect![[r#"
+        spec.resources.requests[cpu]: Invalid value: "0": must be greater than or equal to aggregate container requests of 3
+        []: Forbidden: pods with pod-level resources cannot be resized
+    "#]].assert_eq(&by_subresource(&whole, change, prepare_resize, validate_resize).0);
 }

@@ -2,7 +2,7 @@
 
 use crate::field::{Errors, Path};
 use crate::kinds::fields::{copy, entries, indexed, int, list, list_mut, object_or_new, remove, text};
-use crate::kinds::pod_spec::{is_sidecar, qos_class};
+use crate::kinds::pod_spec::{has_whole_resources, is_sidecar, qos_class};
 use serde_json::Value;
 
 /// Differences that one error shows; stops a message from growing with the object.
@@ -109,7 +109,7 @@ pub fn prepare_ephemeral(object: &mut Value, old: &Value) {
 /// PodSpec: containers may be added, and those that exist stay. Arguments: new, old.
 pub fn validate_ephemeral_update(object: &Value, old: &Value, errors: &mut Errors) {
     if is_mirror(old) {
-        errors.forbidden(&Path::default(), "static pods do not support ephemeral containers");
+        errors.forbidden(&Path::new("[]"), "static pods do not support ephemeral containers");
         return;
     }
     let path = Path::new("spec").child("ephemeralContainers");
@@ -131,18 +131,16 @@ pub fn validate_ephemeral_update(object: &Value, old: &Value, errors: &mut Error
     }
 }
 
-/// Prepares a change by the subresource `resize`: everything but resources and resize policies of containers and
-/// sidecars comes from the old Pod, and the generation counts the change. Arguments: new, old.
+/// Prepares a change by the subresource `resize`: everything but resources and resize policies of containers
+/// comes from the old Pod, and the generation counts the change. Arguments: new, old.
 pub fn prepare_resize(object: &mut Value, old: &Value) {
     let wanted = std::mem::replace(object, old.clone());
     for containers in ["containers", "initContainers"] {
         for container in list_mut(&mut object["spec"], containers) {
             let same = |other: &&Value| text(other, "name") == text(container, "name");
             let Some(new) = list(&wanted["spec"], containers).iter().find(same) else { continue };
-            if containers == "containers" || is_sidecar(container) {
-                copy(container, new, "resources");
-                copy(container, new, "resizePolicy");
-            }
+            copy(container, new, "resources");
+            copy(container, new, "resizePolicy");
         }
     }
     crate::kinds::state::update(object, old);
@@ -153,43 +151,64 @@ pub fn prepare_resize(object: &mut Value, old: &Value) {
 pub fn validate_resize(object: &Value, old: &Value, errors: &mut Errors) {
     let path = Path::new("spec");
     if is_mirror(old) {
-        errors.forbidden(&Path::default(), "static pods cannot be resized");
+        errors.forbidden(&Path::new("[]"), "static pods cannot be resized");
         return;
     }
     if text(&old["spec"]["os"], "name") == "windows" {
-        errors.forbidden(&Path::default(), "windows pods cannot be resized");
+        errors.forbidden(&Path::new("[]"), "windows pods cannot be resized");
         return;
     }
-    let mut rest = object["spec"].clone();
+    if has_whole_resources(&old["spec"]) {
+        errors.forbidden(&Path::new("[]"), "pods with pod-level resources cannot be resized");
+        return;
+    }
     for containers in ["containers", "initContainers"] {
-        let before = list(&old["spec"], containers);
-        for (index, (container, before)) in list_mut(&mut rest, containers).zip(before).enumerate() {
+        let after = list(&object["spec"], containers);
+        for (index, before) in indexed(&old["spec"], containers) {
+            let Some(after) = after.get(index) else { continue };
+            let wrong = match (containers, is_sidecar(before)) {
+                ("containers", _) => "only cpu and memory resources are mutable",
+                (_, true) => "only cpu and memory resources for sidecar containers are mutable",
+                (_, false) if after == before => continue,
+                (_, false) => {
+                    errors.forbidden(&path, "resources for non-sidecar init containers are immutable");
+                    continue;
+                }
+            };
             let at = path.child(containers).index(index).child("resources");
-            for kind in ["limits", "requests"] {
-                let (new, kept) = (&container["resources"][kind], &before["resources"][kind]);
-                if entries(&before["resources"], kind).any(|(name, _)| new.get(name).is_none()) {
-                    errors.forbidden(&at.child(kind), &format!("resource {kind} cannot be removed"));
-                }
-                let mut amounts = if new.is_object() { new.clone() } else { Value::Object(serde_json::Map::new()) };
-                for resource in ["cpu", "memory"] {
-                    copy(&mut amounts, kept, resource);
-                }
-                let is_empty = amounts.as_object().is_some_and(serde_json::Map::is_empty);
-                match is_empty && kept.is_null() {
-                    true if container["resources"].is_object() => remove(&mut container["resources"], kind),
-                    true => {}
-                    false => object_or_new(container, "resources")[kind] = amounts,
-                }
+            if !same_but_amounts(after, before, &at, errors) {
+                errors.forbidden(&path, wrong);
             }
         }
-    }
-    if rest != old["spec"] {
-        errors.forbidden(&path, "only cpu and memory resources are mutable");
     }
     let class = qos_class(&object["spec"]);
     if class != qos_class(&old["spec"]) {
         errors.invalid(&path, class, "Pod QOS Class may not change as a result of resizing");
     }
+}
+
+/// Whether two states of a container differ in amounts of CPU and memory at most; reports amounts that are gone.
+fn same_but_amounts(after: &Value, before: &Value, path: &Path, errors: &mut Errors) -> bool {
+    let mut rest = after.clone();
+    // How a new size reaches the container may change with it.
+    copy(&mut rest, before, "resizePolicy");
+    for kind in ["limits", "requests"] {
+        let (new, kept) = (&after["resources"][kind], &before["resources"][kind]);
+        if entries(&before["resources"], kind).any(|(name, _)| new.get(name).is_none()) {
+            errors.forbidden(&path.child(kind), &format!("resource {kind} cannot be removed"));
+        }
+        let mut amounts = if new.is_object() { new.clone() } else { Value::Object(serde_json::Map::new()) };
+        for resource in ["cpu", "memory"] {
+            copy(&mut amounts, kept, resource);
+        }
+        let is_empty = amounts.as_object().is_some_and(serde_json::Map::is_empty);
+        match is_empty && kept.is_null() {
+            true if rest["resources"].is_object() => remove(&mut rest["resources"], kind),
+            true => {}
+            false => object_or_new(&mut rest, "resources")[kind] = amounts,
+        }
+    }
+    rest == *before
 }
 
 fn validate_deadline(new: &Value, old: &Value, path: &Path, errors: &mut Errors) {

@@ -1,6 +1,6 @@
 //! Claims on devices: `resourceClaims` of a Pod, and the uses that containers make of them.
 
-use crate::field::{Errors, Path};
+use crate::field::{Errors, FieldError, Path, Reason};
 use crate::kinds::fields::{indexed, text};
 use crate::kinds::names;
 use serde_json::Value;
@@ -46,18 +46,32 @@ pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) -> BTreeSet<Stri
 
 /// Checks `claims` of a container's resources against the Pod's.
 pub fn validate_uses(resources: &Value, claims: &BTreeSet<String>, path: &Path, errors: &mut Errors) {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for (index, used) in indexed(resources, "claims") {
-        let (name, path) = (text(used, "name"), path.child("claims").index(index));
+        let (name, request, path) = (text(used, "name"), text(used, "request"), path.child("claims").index(index));
         if name.is_empty() {
             errors.required(&path, "");
             continue;
         }
-        if !seen.insert((name, text(used, "request"))) {
-            errors.duplicate(&path, name);
+        if !request.is_empty() {
+            for wrong in names::dns_label(request) {
+                errors.invalid(&path.child("request"), request, &wrong);
+            }
         }
+        let key = if request.is_empty() { name.to_owned() } else { format!("{name}/{request}") };
+        let whole = request.is_empty();
+        let overlaps = |other: &String| whole && other.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+        if seen.contains(name) || seen.iter().any(overlaps) {
+            errors.duplicate(&path, name);
+        } else if seen.contains(&key) {
+            errors.duplicate(&path, &key);
+        }
+        seen.insert(key);
         if !claims.contains(name) {
-            errors.not_found(&path, name);
+            let shown: Vec<&str> = claims.iter().map(String::as_str).collect();
+            let rest = if shown.is_empty() { " which is empty".to_owned() } else { format!(": {}", shown.join(", ")) };
+            let message = format!("Not found: {name:?}: must be one of the names in pod.spec.resourceClaims{rest}");
+            errors.0.push(FieldError { reason: Reason::NotFound, field: path.to_string(), message });
         }
     }
 }

@@ -42,6 +42,11 @@ pub fn default_of_pod(spec: &mut Value) {
     default(spec);
     fields::default(spec, "enableServiceLinks", true);
     let host_network = is_true(spec, "hostNetwork");
+    default_containers_of_pod(spec, host_network);
+    super::whole::default(spec);
+}
+
+fn default_containers_of_pod(spec: &mut Value, host_network: bool) {
     for containers in ["initContainers", "containers"] {
         for container in list_mut(spec, containers) {
             requests_from_limits(container);

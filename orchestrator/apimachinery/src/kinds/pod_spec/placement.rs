@@ -125,7 +125,7 @@ fn validate_node_affinity(affinity: &Value, path: &Path, errors: &mut Errors) {
     for (index, preferred) in indexed(affinity, PREFERRED) {
         let path = path.child(PREFERRED).index(index);
         weight_is_in_range(preferred, &path, errors);
-        validate_node_term(&preferred["preference"], &path.child("preference"), errors);
+        validate_node_term(&preferred["preference"], false, &path.child("preference"), errors);
     }
 }
 
@@ -136,11 +136,12 @@ pub fn validate_node_selector(selector: &Value, path: &Path, errors: &mut Errors
         errors.required(&path, "must have at least one node selector term");
     }
     for (index, term) in indexed(selector, "nodeSelectorTerms") {
-        validate_node_term(term, &path.index(index), errors);
+        validate_node_term(term, true, &path.index(index), errors);
     }
 }
 
-fn validate_node_term(term: &Value, path: &Path, errors: &mut Errors) {
+/// Checks a term; the values of one that is only preferred may be no labels' values.
+fn validate_node_term(term: &Value, required: bool, path: &Path, errors: &mut Errors) {
     for expressions in ["matchExpressions", "matchFields"] {
         for (index, expression) in indexed(term, expressions) {
             let path = path.child(expressions).index(index);
@@ -167,6 +168,11 @@ fn validate_node_term(term: &Value, path: &Path, errors: &mut Errors) {
             let key = text(expression, "key");
             for wrong in names::qualified(key) {
                 errors.invalid(&path.child("key"), key, &wrong);
+            }
+            for (index, value) in values.iter().enumerate().filter(|_| required) {
+                for wrong in names::label_value(value.as_str().unwrap_or("")) {
+                    errors.invalid(&path.child("values").index(index), value, &wrong);
+                }
             }
         }
     }
@@ -210,9 +216,9 @@ fn validate_pod_affinity(affinity: &Value, path: &Path, errors: &mut Errors) {
 fn validate_pod_term(term: &Value, path: &Path, errors: &mut Errors) {
     selector::validate(&term["labelSelector"], &path.child("labelSelector"), errors);
     selector::validate(&term["namespaceSelector"], &path.child("namespaceSelector"), errors);
-    for (index, namespace) in indexed(term, "namespaces") {
+    for namespace in list(term, "namespaces") {
         for wrong in names::dns_label(namespace.as_str().unwrap_or("")) {
-            errors.invalid(&path.child("namespaces").index(index), namespace, &wrong);
+            errors.invalid(&path.child("namespace"), namespace, &wrong);
         }
     }
     validate_topology_key(term, path, errors);

@@ -90,23 +90,23 @@ pub fn may_be_overcommitted(name: &str) -> bool {
 
 /// Checks the name of a resource that anything may have.
 pub fn validate_any_name(name: &str, path: &Path, errors: &mut Errors) {
-    for wrong in names::qualified(name) {
-        errors.invalid(path, name, &wrong);
+    let wrong = names::qualified(name);
+    for wrong in &wrong {
+        errors.invalid(path, name, wrong);
     }
     let is_standard = STANDARD.contains(&name) || name.starts_with("requests.hugepages-");
-    if !name.contains('/') && !is_standard && !is_huge_page(name) {
+    if wrong.is_empty() && !name.contains('/') && !is_standard && !is_huge_page(name) {
         errors.invalid(path, name, "must be a standard resource type or fully qualified");
     }
 }
 
 /// Checks the name of a resource that a container may ask for.
 pub fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
-    for wrong in names::qualified(name) {
-        errors.invalid(path, name, &wrong);
-    }
+    validate_any_name(name, path, errors);
     if !name.contains('/') && !CONTAINER_RESOURCES.contains(&name) && !is_huge_page(name) {
-        errors.invalid(path, name, "must be a standard resource type or fully qualified");
         errors.invalid(path, name, "must be a standard resource for containers");
+    } else if is_extended(name) && name.starts_with("requests.") {
+        errors.invalid(path, name, "doesn't follow extended resource name standard");
     }
 }
 
@@ -149,6 +149,12 @@ fn validate_amount(name: &str, amount: &Value, path: &Path, errors: &mut Errors)
     let quantity = amount_of(amount, path, errors)?;
     if is_extended(name) && !quantity.is_integer() {
         errors.invalid(path, amount, "must be an integer");
+    }
+    if let Some(size) = name.strip_prefix("hugepages-").and_then(|size| Quantity::parse(size).ok())
+        && size.value() > 0
+        && quantity.value() % size.value() != 0
+    {
+        errors.invalid(path, amount, &format!("{quantity} is not positive integer multiple of {name}"));
     }
     Some(quantity)
 }

@@ -456,29 +456,29 @@ fn devices_mounts_and_sizes_are_checked() {
         "Pod",
         pod,
         expect![[r#"
-        spec.containers[0].terminationMessagePolicy: Unsupported value: "Odd": supported values: "FallbackToLogsOnError", "File"
-        spec.containers[0].volumeMounts[0].name: Invalid value: "v": must not already exist in volumeDevices
-        spec.containers[0].volumeMounts[0].mountPath: Invalid value: "/d": must not already exist as a path in volumeDevices
-        spec.containers[0].volumeMounts[1].name: Invalid value: "e": must not already exist in volumeDevices
-        spec.containers[0].volumeMounts[1].recursiveReadOnly: Forbidden: may only be specified when readOnly is true
-        spec.containers[0].volumeDevices[0].name: Invalid value: "v": must not already exist in volumeMounts
-        spec.containers[0].volumeDevices[0].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
-        spec.containers[0].volumeDevices[1].name: Invalid value: "v": must be unique
-        spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must be unique
-        spec.containers[0].volumeDevices[1].name: Invalid value: "v": must not already exist in volumeMounts
-        spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
-        spec.containers[0].volumeDevices[2].name: Invalid value: "e": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode
-        spec.containers[0].volumeDevices[2].devicePath: Invalid value: "/x/../y": must not contain '..'
-        spec.containers[0].volumeDevices[2].name: Invalid value: "e": must not already exist in volumeMounts
-        spec.containers[0].volumeDevices[3].name: Not found: "z"
-        spec.containers[0].volumeDevices[3].devicePath: Required value
-        spec.containers[0].resources: Forbidden: HugePages require cpu or memory
-        spec.containers[0].resources.claims[0]: Not found: "gpu"
-        spec.containers[0].resizePolicy: Unsupported value: "Odd": supported values: "NotRequired", "RestartContainer"
-        spec.containers[0].resizePolicy[1]: Duplicate value: "cpu"
-        spec.containers[0].resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"
-        spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`
-    "#]],
+            spec.containers[0].terminationMessagePolicy: Unsupported value: "Odd": supported values: "FallbackToLogsOnError", "File"
+            spec.containers[0].volumeMounts[0].name: Invalid value: "v": must not already exist in volumeDevices
+            spec.containers[0].volumeMounts[0].mountPath: Invalid value: "/d": must not already exist as a path in volumeDevices
+            spec.containers[0].volumeMounts[1].name: Invalid value: "e": must not already exist in volumeDevices
+            spec.containers[0].volumeMounts[1].recursiveReadOnly: Forbidden: may only be specified when readOnly is true
+            spec.containers[0].volumeDevices[0].name: Invalid value: "v": must not already exist in volumeMounts
+            spec.containers[0].volumeDevices[0].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
+            spec.containers[0].volumeDevices[1].name: Invalid value: "v": must be unique
+            spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must be unique
+            spec.containers[0].volumeDevices[1].name: Invalid value: "v": must not already exist in volumeMounts
+            spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/d": must not already exist as a path in volumeMounts
+            spec.containers[0].volumeDevices[2].name: Invalid value: "e": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode
+            spec.containers[0].volumeDevices[2].devicePath: Invalid value: "/x/../y": must not contain '..'
+            spec.containers[0].volumeDevices[2].name: Invalid value: "e": must not already exist in volumeMounts
+            spec.containers[0].volumeDevices[3].name: Not found: "z"
+            spec.containers[0].volumeDevices[3].devicePath: Required value
+            spec.containers[0].resources: Forbidden: HugePages require cpu or memory
+            spec.containers[0].resources.claims[0]: Not found: "gpu": must be one of the names in pod.spec.resourceClaims which is empty
+            spec.containers[0].resizePolicy: Unsupported value: "Odd": supported values: "NotRequired", "RestartContainer"
+            spec.containers[0].resizePolicy[1]: Duplicate value: "cpu"
+            spec.containers[0].resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"
+            spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`
+        "#]],
     );
 }
 
@@ -686,4 +686,75 @@ fn templates_are_warned_of_what_is_old_or_in_vain() {
         spec.template.spec.containers[1].ports[0]: dangerously ambiguous port definition with spec.template.spec.containers[0].ports[1]
         spec.template.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector: a null labelSelector results in matching no pod
         spec.template.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.labelSelector: a null labelSelector results in matching no pod"#]].assert_eq(&warnings(&template, &path).join("\n"));
+}
+
+#[test]
+fn a_pod_as_a_whole_bounds_its_containers() {
+    let pod = |whole: Value, requests: Value, limits: Value| {
+        let mut pod = with_container(json!({"resources": {"requests": requests, "limits": limits}}));
+        pod["spec"]["initContainers"] = json!([
+            {"name": "s", "image": "a:1", "restartPolicy": "Always", "resources": {"requests": {"cpu": "100m"}}},
+            {"name": "i", "image": "a:1", "resources": {"requests": {"cpu": "700m", "memory": "1Mi"}}},
+        ]);
+        pod["spec"]["resources"] = whole;
+        pod
+    };
+    let made = created("Pod", pod(json!({"limits": {"cpu": "2", "memory": "1Gi"}}), json!({"cpu": "300m"}), json!({})));
+    let requests = &made["spec"]["resources"]["requests"];
+    assert_eq!(requests, &json!({"cpu": "800m", "memory": "1Mi"}), "the init container beside the sidecar asks most");
+    assert_eq!(made["status"]["qosClass"], "Burstable");
+    refused("Pod", made, expect![""]);
+    let whole = json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}});
+    assert_eq!(qos_class(&pod(whole, json!({}), json!({}))["spec"]), "Guaranteed");
+    refused(
+        "Pod",
+        pod(
+            json!({"claims": [{"name": "c"}], "limits": {"cpu": "1", "ephemeral-storage": "1Gi"}, "requests": {"cpu": "500m"}}),
+            json!({}),
+            json!({"cpu": "2"}),
+        ),
+        expect![[r#"
+            spec.resources.claims: Forbidden: claims cannot be set for Resources at pod-level
+            spec.resources.limits[ephemeral-storage]: Unsupported value: "ephemeral-storage": supported values: "cpu", "hugepages-", "memory"
+            spec.resources.requests[cpu]: Invalid value: "500m": must be greater than or equal to aggregate container requests of 2100m
+            spec.resources.containers[0][cpu].limits: Invalid value: "2": must be less than or equal to pod limits of 1
+        "#]],
+    );
+}
+
+#[test]
+fn huge_pages_claims_and_names_of_resources_are_checked() {
+    container_refused(
+        json!({"resources": {"limits": {"cpu": "1", "hugepages-2Mi": "3Mi", "requests.example.com/x": "1"}}}),
+        expect![[r#"
+            spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi
+            spec.containers[0].resources.limits[requests.example.com/x]: Invalid value: "requests.example.com/x": doesn't follow extended resource name standard
+            spec.containers[0].resources.requests[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi
+            spec.containers[0].resources.requests[requests.example.com/x]: Invalid value: "requests.example.com/x": doesn't follow extended resource name standard
+        "#]],
+    );
+    container_refused(
+        json!({"resources": {"claims": [{"name": "a"}, {"name": "a", "request": "B"}, {"name": "b", "request": "r"}, {"name": "b"}]}}),
+        expect![[r#"
+            spec.containers[0].resources.claims[0]: Not found: "a": must be one of the names in pod.spec.resourceClaims which is empty
+            spec.containers[0].resources.claims[1].request: Invalid value: "B": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.containers[0].resources.claims[1]: Duplicate value: "a"
+            spec.containers[0].resources.claims[1]: Not found: "a": must be one of the names in pod.spec.resourceClaims which is empty
+            spec.containers[0].resources.claims[2]: Not found: "b": must be one of the names in pod.spec.resourceClaims which is empty
+            spec.containers[0].resources.claims[3]: Duplicate value: "b"
+            spec.containers[0].resources.claims[3]: Not found: "b": must be one of the names in pod.spec.resourceClaims which is empty
+        "#]],
+    );
+    spec_refused(
+        json!({"containers": [container()], "affinity": {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "a", "operator": "In", "values": ["-"]}]}]}},
+            "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "a", "labelSelector": {}, "namespaces": ["N"]}]},
+        }}),
+        expect![[r#"
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values[0]: Invalid value: "-": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
+            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespace: Invalid value: "N": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+        "#]],
+    );
 }

@@ -29,7 +29,7 @@ fn bad_quotas_are_refused_in_upstreams_words() {
             spec.scopes: Invalid value: ["BestEffort","NotBestEffort","Odd"]: unsupported scope
             spec.scopes: Invalid value: ["BestEffort","NotBestEffort","Odd"]: conflicting scopes
             spec.scopeSelector.matchExpressions: Invalid value: {"matchExpressions":[{"operator":"In","scopeName":"Terminating"},{"operator":"Odd","scopeName":"Odd"},{"operator":"Exists","scopeName":"PriorityClass","values":["a"]}]}: unsupported scope applied to resource
-            spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity
+            spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity
             spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector
             spec.scopeSelector.matchExpressions.scopeName: Invalid value: "Odd": unsupported scope
             spec.scopeSelector.matchExpressions.operator: Invalid value: "Odd": not a valid selector operator
@@ -61,5 +61,17 @@ fn get_shows_what_is_used_of_what() {
         expect![[r#"
         x | pods: 3/10, requests.cpu: 0/2 | limits.cpu: 500m/4 | 60m
     "#]],
+    );
+}
+
+#[test]
+fn selected_scopes_do_not_exclude_each_other() {
+    let scope = |name: &str| json!({"scopeName": name, "operator": "Exists"});
+    refused(
+        "ResourceQuota",
+        json!({"spec": {"scopeSelector": {"matchExpressions": [scope("Terminating"), scope("NotTerminating")]}}}),
+        expect![[r#"
+            spec.scopeSelector.matchExpressions: Invalid value: null: conflicting scopes
+        "#]],
     );
 }
