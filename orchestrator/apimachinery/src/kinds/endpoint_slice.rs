@@ -190,10 +190,9 @@ fn warnings(object: &Value) -> Vec<String> {
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {
-    let port = |port: &Value| match (int(port, "port"), text(port, "name")) {
+    let port = |port: &Value| match (int(port, "port"), port["name"].as_str()) {
         (Some(number), _) => number.to_string(),
-        (None, "") => "*".to_owned(),
-        (None, name) => name.to_owned(),
+        (None, name) => name.unwrap_or("*").to_owned(),
     };
     let ports: Vec<String> = list(object, "ports").iter().map(port).collect();
     let endpoints = list(object, "endpoints").iter();

@@ -433,3 +433,52 @@ fn a_resize_leaves_init_containers_but_sidecars_alone() {
         []: Forbidden: pods with pod-level resources cannot be resized
     "#]].assert_eq(&by_subresource(&whole, change, prepare_resize, validate_resize).0);
 }
+
+#[test]
+fn get_pods_shows_how_init_containers_fail_and_nodes_are_lost() {
+    let init = |restart: &str, state: Value| {
+        let init = json!({"name": "i", "restartPolicy": restart});
+        pod(
+            json!({"containers": [{"name": "c"}], "initContainers": [init, {"name": "j"}]}),
+            json!({"phase": "Pending", "initContainerStatuses": [
+                {"name": "i", "state": state, "restartCount": 4, "lastState": {"terminated": {"finishedAt": "2026-01-01T00:55:00Z"}}},
+            ], "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "PodInitializing"}}}]}),
+        )
+    };
+    let mut lost = one(json!({"phase": "Running", "reason": "NodeLost"}));
+    lost["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:59:00Z");
+    let mut done = one(json!({"phase": "Succeeded"}));
+    done["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:59:00Z");
+    let ended = json!({"name": "c", "state": {"terminated": {"reason": "Completed"}}});
+    let running = json!({"name": "d", "ready": true, "state": {"running": {}}});
+    let mut ready = pod(
+        json!({"containers": [{"name": "c"}, {"name": "d"}]}),
+        json!({"phase": "Running", "containerStatuses": [ended, running]}),
+    );
+    ready["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+    shown(
+        "Pod",
+        &[
+            init("", json!({"waiting": {"reason": "CrashLoopBackOff"}})),
+            init("", json!({"waiting": {"reason": "PodInitializing"}})),
+            init("", json!({"terminated": {"exitCode": 1, "reason": "Error"}})),
+            init("", json!({"terminated": {"exitCode": 137, "signal": 9}})),
+            init("Always", json!({"terminated": {"exitCode": 0}})),
+            init("Always", json!({"waiting": {"reason": "ImagePullBackOff"}})),
+            lost,
+            done,
+            ready,
+        ],
+        expect![[r#"
+            web | 0/1 | Init:CrashLoopBackOff | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:0/2 | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:Error | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Init:Signal:9 | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/2 | PodInitializing | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/2 | Init:ImagePullBackOff | 4 (5m ago) | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Unknown | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 0/1 | Succeeded | 0 | 60m | <none> | <none> | <none> | <none>
+            web | 1/2 | Running | 0 | 60m | <none> | <none> | <none> | <none>
+        "#]],
+    );
+}
