@@ -81,7 +81,7 @@ async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiEr
         if !wanted.is_empty() && wanted != meta::resource_version(old) {
             return Err(ApiError::modified("", "namespaces", name));
         }
-        Ok(registry::namespace::finalize(&body, old))
+        registry::namespace::finalize(&body, old)
     };
     asked.change(Part::Raw, Vec::new(), &mut make).await
 }

@@ -22,7 +22,7 @@ pub fn kind() -> Kind {
             prepare_create: repack,
             prepare_update: |object, _| repack(object),
             validate,
-            warnings: |_| vec![DEPRECATED.to_owned()],
+            warnings,
             cells: row,
             ..Strategy::default()
         },
@@ -34,6 +34,20 @@ pub fn kind() -> Kind {
 pub const DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const SHOWN_MAX: usize = 3;
+
+fn warnings(object: &Value) -> Vec<String> {
+    let mut warnings = vec![DEPRECATED.to_owned()];
+    for (index, subset) in indexed(object, "subsets") {
+        let path = Path::new("subsets").index(index);
+        for field in ["addresses", "notReadyAddresses"] {
+            for (index, address) in indexed(subset, field) {
+                let at = path.child(field).index(index).child("ip");
+                warnings.extend(super::addresses::warning(text(address, "ip"), &at));
+            }
+        }
+    }
+    warnings
+}
 
 /// Joins subsets that tell of the same addresses, as upstream does before it stores them.
 ///

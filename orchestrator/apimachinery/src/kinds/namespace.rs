@@ -1,6 +1,6 @@
 //! Namespace.
 
-use super::fields::{copy, list, object_or_new, text};
+use super::fields::{copy, indexed, list, object_or_new, text};
 use super::{AGE, ALL_VERBS, NAME, cells, cluster, columns, metadata, names, state, status, subresource, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy, Verb};
@@ -64,6 +64,17 @@ fn prepare_update(object: &mut Value, old: &Value) {
 fn validate(object: &Value, errors: &mut Errors) {
     let path = Path::new("spec").child("finalizers");
     for name in list(&object["spec"], "finalizers").iter().map(|name| name.as_str().unwrap_or("")) {
+        for wrong in names::qualified(name) {
+            errors.invalid(&path, name, &wrong);
+        }
+        metadata::finalizer_is_known(name, &path, errors);
+    }
+}
+
+/// Checks the finalizers that the subresource `finalize` sets.
+pub fn validate_finalize(object: &Value, errors: &mut Errors) {
+    for (index, name) in indexed(&object["spec"], "finalizers") {
+        let (name, path) = (name.as_str().unwrap_or(""), Path::new("spec").child("finalizers").index(index));
         for wrong in names::qualified(name) {
             errors.invalid(&path, name, &wrong);
         }

@@ -29,6 +29,7 @@ fn strategy() -> Strategy {
         prepare_create: first_generation,
         prepare_update: |object, old| raise_generation(object, old, &["spec"]),
         validate,
+        warnings,
         cells: row,
         ..Strategy::default()
     }
@@ -144,6 +145,24 @@ fn validate_block(block: &Value, path: &Path, errors: &mut Errors) {
             errors.invalid(&at, except, "must be a strict subset of `cidr`");
         }
     }
+}
+
+fn warnings(object: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (direction, peers) in DIRECTIONS {
+        for (index, rule) in indexed(&object["spec"], direction) {
+            let path = Path::new("spec").child(direction).index(index);
+            for (index, peer) in indexed(rule, peers) {
+                let (block, at) = (&peer["ipBlock"], path.child(peers).index(index).child("ipBlock"));
+                warnings.extend(addresses::network_warning(text(block, "cidr"), &at.child("cidr")));
+                for (index, except) in indexed(block, "except") {
+                    let except = except.as_str().unwrap_or("");
+                    warnings.extend(addresses::network_warning(except, &at.child("except").index(index)));
+                }
+            }
+        }
+    }
+    warnings
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

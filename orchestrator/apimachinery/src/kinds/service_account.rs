@@ -17,7 +17,23 @@ pub fn kind() -> Kind {
 }
 
 fn strategy() -> Strategy {
-    Strategy { cells: row, ..Strategy::default() }
+    Strategy {
+        warnings: |object| warnings(object, &Value::Null),
+        update_warnings: Some(warnings),
+        cells: row,
+        ..Strategy::default()
+    }
+}
+
+/// Says that Pods may mount no Secrets but those of the account, which nothing enforces well.
+const ENFORCE: &str = "kubernetes.io/enforce-mountable-secrets";
+
+/// Warns of the annotation where it is new. Arguments: new, old.
+fn warnings(object: &Value, old: &Value) -> Vec<String> {
+    let has = |object: &Value| !object["metadata"]["annotations"][ENFORCE].is_null();
+    let why = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets";
+    let text = (has(object) && !has(old)).then(|| format!("metadata.annotations[{ENFORCE}]: {why}"));
+    text.into_iter().collect()
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

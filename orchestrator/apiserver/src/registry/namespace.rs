@@ -1,5 +1,8 @@
 //! What is special to Namespaces: `spec.finalizers` hold a deleted one until its content is gone.
 
+use orchestrator_apimachinery::field::Errors;
+use orchestrator_apimachinery::kinds::namespace::validate_finalize;
+use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::{Value, json};
 
 /// Namespaces that the cluster cannot do without.
@@ -18,7 +21,7 @@ pub(super) fn held(namespace: &Value) -> bool {
 }
 
 /// The `finalize` subresource: only `spec.finalizers` come from `new`.
-pub(crate) fn finalize(new: &Value, old: &Value) -> Value {
+pub(crate) fn finalize(new: &Value, old: &Value) -> Result<Value, ApiError> {
     let mut namespace = old.clone();
     let finalizers = new["spec"]["finalizers"].clone();
     if let Some(spec) = namespace["spec"].as_object_mut() {
@@ -27,5 +30,10 @@ pub(crate) fn finalize(new: &Value, old: &Value) -> Value {
     if finalizers.is_array() {
         namespace["spec"]["finalizers"] = finalizers;
     }
-    namespace
+    let mut errors = Errors::default();
+    validate_finalize(&namespace, &mut errors);
+    if errors.is_empty() {
+        return Ok(namespace);
+    }
+    Err(ApiError::invalid("", "Namespace", meta::name(old), &errors))
 }

@@ -78,3 +78,12 @@ fn ports_and_peers_are_checked() {
     "#]],
     );
 }
+
+#[test]
+fn networks_with_host_bits_are_warned_of() {
+    let block = json!({"ipBlock": {"cidr": "10.0.0.1/8", "except": ["10.1.0.0/16", "10.2.0.9/16"]}});
+    let policy = created("NetworkPolicy", json!({"spec": {"egress": [{"to": [block]}]}}));
+    expect![[r#"
+        spec.egress[0].to[0].ipBlock.cidr: CIDR value "10.0.0.1/8" is ambiguous in this context (should be "10.0.0.0/8" or "10.0.0.1/32"?)
+        spec.egress[0].to[0].ipBlock.except[1]: CIDR value "10.2.0.9/16" is ambiguous in this context (should be "10.2.0.0/16" or "10.2.0.9/32"?)"#]].assert_eq(&(crate::kinds::tests::kind("NetworkPolicy").strategy.warnings)(&policy).join("\n"));
+}

@@ -173,3 +173,34 @@ async fn who_may_only_get_may_not_connect() {
     check(&connect("exec?stdout=true").await, 400, "you must specify a command to execute");
     check(&connect(&format!("exec{query}&container=x")).await, 400, "container x is not valid for pod a");
 }
+
+#[tokio::test]
+async fn new_pods_and_changed_templates_are_warned_of_and_nothing_else() {
+    let kit = kit().await;
+    let send = async |method: &str, path: &str, type_: &str, body: Value| {
+        let request = request(method, path, &[("content-type", type_)], body.to_string());
+        let response = kit.server.handle(admin(), request).await;
+        assert!(response.status().is_success(), "{method} {path}: {}", response.status());
+        let warnings = response.headers().get_all("warning").iter();
+        warnings.map(|text| text.to_str().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
+    };
+    let (json_type, merge) = ("application/json", "application/merge-patch+json");
+    let env = json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
+    let mut odd = pod("a");
+    odd["spec"]["containers"][0]["env"] = env.clone();
+    assert!(send("POST", PODS, json_type, odd).await.contains("hides previous definition"));
+    let labels = json!({"metadata": {"labels": {"a": "b"}}});
+    assert_eq!(send("PATCH", &format!("{PODS}/a"), merge, labels.clone()).await, "");
+    const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+    let deployment = json!({"metadata": {"name": "d.e"}, "spec": {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i:1", "env": env}]}},
+    }});
+    let made = send("POST", DEPLOYMENTS, json_type, deployment).await;
+    assert!(made.contains("metadata.name: this is used in Pod names and hostnames"), "{made}");
+    assert!(made.contains("spec.template.spec.containers[0].env[1]: hides previous definition"), "{made}");
+    let path = format!("{DEPLOYMENTS}/d.e");
+    assert_eq!(send("PATCH", &path, merge, labels).await, "");
+    let scaled = send("PATCH", &path, merge, json!({"spec": {"replicas": 2}})).await;
+    assert!(scaled.contains("hides previous definition") && !scaled.contains("metadata.name"), "{scaled}");
+}

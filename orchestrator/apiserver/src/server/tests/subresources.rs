@@ -139,3 +139,14 @@ async fn the_components_are_well() {
     assert_eq!(one["conditions"][0], json!({"type": "Healthy", "status": "True", "message": "ok"}));
     check(&kit.get("/api/v1/componentstatuses/none").await, 404, "componentstatuses \"none\" not found");
 }
+
+#[tokio::test]
+async fn finalizers_of_namespaces_are_checked() {
+    let kit = kit().await;
+    let path = "/api/v1/namespaces/default/finalize";
+    let wish = |finalizers: Value| json!({"metadata": {"name": "default"}, "spec": {"finalizers": finalizers}});
+    let refused = kit.put(path, wish(json!(["kubernetes", "odd"]))).await;
+    check(&refused, 422, "spec.finalizers[1]: Invalid value: \"odd\": name is neither a standard finalizer name");
+    let (code, changed) = kit.put(path, wish(json!(["a.example/b"]))).await;
+    assert_eq!((code, &changed["spec"]["finalizers"]), (200, &json!(["a.example/b"])), "{changed}");
+}
