@@ -11,6 +11,7 @@
 
 mod compare;
 mod config;
+mod configure;
 mod conflict;
 mod entry;
 mod faults;
@@ -24,6 +25,7 @@ mod set;
 mod tests;
 
 pub use config::Config;
+pub use configure::configure;
 pub use entry::{Entry, Operation, Writer, same_but_times};
 pub use manager::{check_manager, manager_of_agent};
 pub use realm::Realm;

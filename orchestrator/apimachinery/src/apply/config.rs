@@ -225,7 +225,7 @@ fn gvk(api_version: &str, kind: &str) -> String {
 }
 
 /// Puts back the nulls that checking took out: a configuration that says null owns the field.
-fn restore_nulls(original: &Value, checked: &mut Value) {
+pub(super) fn restore_nulls(original: &Value, checked: &mut Value) {
     match (original, checked) {
         (Value::Object(original), Value::Object(checked)) => {
             for (name, value) in original {

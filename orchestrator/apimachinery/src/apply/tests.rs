@@ -3,6 +3,7 @@ use crate::schema::{Schema, builtin};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+mod configure;
 mod model;
 mod own;
 
