@@ -4,6 +4,7 @@
 mod certificates;
 mod conditions;
 mod configurations;
+mod device_access;
 mod dynamic;
 mod escalation;
 mod ingress;
@@ -14,18 +15,22 @@ mod policy;
 mod priority;
 pub(crate) mod quota;
 mod request;
+mod resize;
 mod runtime_class;
 mod service_account;
 mod storage;
 mod taint;
 mod tolerations;
+mod topology;
+mod view;
 mod webhook;
 
 use crate::registry::{ObjectReader, Registry, Writing};
-use orchestrator_apimachinery::ApiError;
 use orchestrator_apimachinery::status::Cause;
+use orchestrator_apimachinery::{ApiError, Kind};
+use orchestrator_store::Revision;
 use serde_json::Value;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(crate) use dynamic::Dynamic;
 
@@ -35,6 +40,8 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    /// A stream to what an object stands for; the object at hand is what the client asks for in its query.
+    Connect,
 }
 
 /// What plugins see of a request.
@@ -44,12 +51,39 @@ pub(crate) struct Admission<'a> {
     pub operation: Operation,
     /// The object that is changed or deleted.
     pub old: Option<&'a Value>,
+    /// The revision of that object; 0 where it is not known.
+    revision: Revision,
+    /// What else is told as the operation's options.
+    options: Value,
     warnings: Mutex<Vec<String>>,
+    /// The versions of the resource beside the requested one.
+    equivalents: OnceLock<Vec<Arc<Kind>>>,
+    namespace: OnceLock<Option<Value>>,
 }
 
 impl<'a> Admission<'a> {
     pub fn new(registry: &'a Registry, writing: &'a Writing<'a>, operation: Operation, old: Option<&'a Value>) -> Self {
-        Admission { registry, writing, operation, old, warnings: Mutex::default() }
+        Admission {
+            registry,
+            writing,
+            operation,
+            old,
+            revision: 0,
+            options: Value::Null,
+            warnings: Mutex::default(),
+            equivalents: OnceLock::new(),
+            namespace: OnceLock::new(),
+        }
+    }
+
+    /// The same, of an object that stands at a revision.
+    pub fn at(self, revision: Revision) -> Self {
+        Admission { revision, ..self }
+    }
+
+    /// The same, with what the client says of how it is to be done.
+    pub fn with_options(self, options: Value) -> Self {
+        Admission { options, ..self }
     }
 
     /// Adds texts for `Warning:` headers.
@@ -83,7 +117,7 @@ fn is_pod(writing: &Writing<'_>) -> bool {
 type Mutate = fn(&Admission<'_>, &mut Value) -> Result<(), ApiError>;
 type Validate = fn(&Admission<'_>, &Value) -> Result<(), ApiError>;
 
-const MUTATING: [Mutate; 9] = [
+const MUTATING: [Mutate; 10] = [
     limit_ranger::mutate,
     service_account::mutate,
     taint::mutate,
@@ -93,8 +127,9 @@ const MUTATING: [Mutate; 9] = [
     runtime_class::mutate,
     certificates::mutate,
     ingress::mutate,
+    topology::mutate,
 ];
-const VALIDATING: [Validate; 7] = [
+const VALIDATING: [Validate; 9] = [
     limit_ranger::validate,
     service_account::validate,
     pod_security::validate,
@@ -102,6 +137,8 @@ const VALIDATING: [Validate; 7] = [
     certificates::validate,
     node_restriction::validate,
     escalation::validate,
+    device_access::validate,
+    resize::validate,
 ];
 
 /// Waits for what plugins will look up, before the first of them runs.
@@ -114,8 +151,7 @@ pub(crate) async fn wait(registry: &Registry, writing: &Writing<'_>, object: &Va
     Ok(())
 }
 
-/// Runs the plugins that complete an object, then policies and webhooks. On deletes, which change
-/// nothing, only webhooks are asked.
+/// Runs the plugins that complete an object, then policies and webhooks.
 pub(crate) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
     complete(admission, object)?;
     dynamic::mutate(admission, object).await
@@ -133,6 +169,27 @@ pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Resul
     dynamic::validate(admission, object).await?;
     // Last, so that nothing is counted that is refused for another reason.
     quota::validate(admission, object)
+}
+
+/// Asks the webhooks that might change what is deleted. They cannot, but may refuse.
+pub(crate) async fn ask_about_delete(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+    dynamic::ask_about_delete(admission, object).await
+}
+
+/// Admits the body of a subresource that is an object of its own: a Binding, an Eviction, a TokenRequest, or
+/// the options of a stream. Answers what to warn of.
+pub(crate) async fn admit(
+    registry: &Registry,
+    writing: &Writing<'_>,
+    operation: Operation,
+    body: &mut Value,
+) -> Result<Vec<String>, ApiError> {
+    let admission = Admission::new(registry, writing, operation, None);
+    topology::mutate(&admission, body)?;
+    dynamic::mutate(&admission, body).await?;
+    node_restriction::validate(&admission, body)?;
+    dynamic::validate(&admission, body).await?;
+    Ok(admission.into_warnings())
 }
 
 /// `details.causes` of a Status.

@@ -7,6 +7,7 @@
 //! not stop the API.
 
 mod event;
+mod notes;
 mod policy;
 mod writer;
 
@@ -17,6 +18,7 @@ pub use policy::{Level, Policy, PolicyError};
 pub use writer::LogOptions;
 
 pub(crate) use event::{Hold, Trail};
+pub(crate) use notes::{note, noting};
 
 use event::Stage;
 use runtime_base::Clock;

@@ -111,3 +111,9 @@ pub const COMPRESS_BYTES_MIN: u64 = 128 * 1024;
 pub const SERIES_MAX: usize = 2000;
 /// Objects of a collection that are deleted at the same time, so that their writes share commits.
 pub const DELETES_MAX: usize = 64;
+/// Characters of one warning of a webhook or policy (upstream's 4096).
+pub const WARNING_CHARS_MAX: usize = 4096;
+/// Characters of an annotation of the audit log that a policy makes (upstream's 10 KiB).
+pub const AUDIT_NOTE_CHARS_MAX: usize = 10 * 1024;
+/// Annotations of one event of the audit log that webhooks and policies make; stops one that floods it.
+pub const AUDIT_NOTES_MAX: usize = 256;

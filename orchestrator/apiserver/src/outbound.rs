@@ -91,6 +91,20 @@ impl Place {
         Ok(Place::Service { namespace: namespace.into(), name: name.into(), port, path })
     }
 
+    /// The same with a query.
+    pub fn with_query(&self, query: &str) -> Self {
+        match self {
+            Place::Url(uri) => {
+                let mark = if uri.query().is_some() { '&' } else { '?' };
+                format!("{uri}{mark}{query}").parse().map_or_else(|_| self.clone(), Place::Url)
+            }
+            Place::Service { namespace, name, port, path } => {
+                let (namespace, name, port) = (namespace.clone(), name.clone(), *port);
+                Place::Service { namespace, name, port, path: format!("{path}?{query}") }
+            }
+        }
+    }
+
     /// The name that its certificate must show.
     pub fn server_name(&self) -> String {
         match self {
@@ -235,7 +249,18 @@ impl Caller {
         limit: Duration,
         body: &Value,
     ) -> Result<Value, CallError> {
-        let call = self.post(place, trust, body.to_string().into());
+        self.post_bytes(place, trust, limit, body.to_string().into()).await
+    }
+
+    /// The same with JSON that is written already.
+    pub async fn post_bytes(
+        &self,
+        place: &Place,
+        trust: &Trust,
+        limit: Duration,
+        body: Bytes,
+    ) -> Result<Value, CallError> {
+        let call = self.post(place, trust, body);
         clock::within(limit, call).await.unwrap_or(Err(CallError::Timeout))
     }
 

@@ -32,6 +32,7 @@ pub(crate) use delete::DeleteOptions;
 pub(crate) use part::Part;
 pub(crate) use read::ListOptions;
 pub(crate) use service::{ip_address, is_ready};
+pub(crate) use stored::Versions;
 pub(crate) use update::{Change, Make};
 pub(crate) use watch::{WatchOptions, include_object};
 

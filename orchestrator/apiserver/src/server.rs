@@ -2,7 +2,7 @@
 
 use crate::admission::Dynamic;
 use crate::aggregation::{self, Aggregation};
-use crate::audit::{Audit, AuditConfig, AuditError, Trail};
+use crate::audit::{self, Audit, AuditConfig, AuditError, Trail};
 use crate::auth::{
     self, Attributes, Authentication, Authenticator, Authorizer, Oidc, OidcConfig, OidcError, Rbac, TokenIssuer,
     impersonate,
@@ -245,7 +245,10 @@ impl ApiServer {
                 let what = attributes(&method, &path, &route, &query);
                 let mut trail = self.trail(&id, (original, who), &what, &mut request);
                 let serving = self.serve(who, &what, &route, &query, request, trail.as_mut());
-                let result = AssertUnwindSafe(serving).catch_unwind().instrument(span).await;
+                let (result, notes) = audit::noting(AssertUnwindSafe(serving).catch_unwind().instrument(span)).await;
+                if let Some(trail) = &mut trail {
+                    notes.iter().for_each(|(key, value)| trail.annotate(key, value));
+                }
                 (what, trail, result)
             }
         };

@@ -14,7 +14,7 @@ mod log;
 mod ports;
 mod proxy;
 mod pump;
-mod query;
+pub(crate) mod query;
 mod relay;
 mod remote;
 mod session;

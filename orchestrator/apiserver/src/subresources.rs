@@ -1,10 +1,13 @@
 //! Subresources: status, scale, and those of single kinds.
 
-use crate::auth::{self, Attributes};
+mod connect;
+
+use crate::admission::{self, Operation};
 use crate::body::{Request, Response};
 use crate::registry::{self, Change, DeleteOptions, Part};
 use crate::resources::{Asked, is_apply, read_object, read_patch_of, success};
-use crate::stream::{self, RemoteCommand, StreamContext};
+use crate::respond;
+use crate::stream::{self, RemoteCommand};
 use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, meta, schema};
 use serde_json::Value;
@@ -29,14 +32,14 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         ("pods", "resize", _) => write_part(asked, request, Part::Resize).await,
         ("certificatesigningrequests", "approval", "get") => asked.get().await,
         ("certificatesigningrequests", "approval", _) => write_part(asked, request, Part::Approval).await,
-        ("pods" | "services" | "nodes", "proxy", _) => proxy(asked, request).await,
+        ("pods" | "services" | "nodes", "proxy", _) => connect::proxy(asked, request).await,
         ("namespaces", "finalize", _) => finalize(asked, request).await,
         ("pods", "binding", _) => bind(asked, read_object(request).await?.value).await,
         ("pods", "eviction", _) => evict(asked, request).await,
         ("pods", "log", _) => log(asked, request.uri().clone().query().unwrap_or_default()).await,
-        ("pods", "portforward", _) => port_forward(asked, request).await,
-        ("pods", "exec", _) => remote_command(asked, request, RemoteCommand::Exec).await,
-        ("pods", "attach", _) => remote_command(asked, request, RemoteCommand::Attach).await,
+        ("pods", "portforward", _) => connect::port_forward(asked, request).await,
+        ("pods", "exec", _) => connect::remote_command(asked, request, RemoteCommand::Exec).await,
+        ("pods", "attach", _) => connect::remote_command(asked, request, RemoteCommand::Attach).await,
         ("serviceaccounts", "token", _) => token(asked, request).await,
         _ => Err(ApiError::no_such_path()),
     }
@@ -115,19 +118,37 @@ pub(crate) async fn bind_by_name(asked: &Asked<'_>, request: Request) -> Result<
     bind(&of_pod, binding).await
 }
 
-async fn bind(asked: &Asked<'_>, binding: Value) -> Result<Response, ApiError> {
+async fn bind(asked: &Asked<'_>, mut binding: Value) -> Result<Response, ApiError> {
     let own = meta::name(&binding);
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
+    label(asked, &mut binding);
+    let writing = asked.writing()?;
+    let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut binding).await?;
     let now = asked.server.registry.now();
     let mut make = |old: &Value| registry::pod::bind(old, &binding, now);
     asked.change(Part::Raw, Vec::new(), &mut make).await?;
-    asked.respond(201, &success(None))
+    succeeded(asked, &warnings)
+}
+
+/// What admission is told to be of the subresource's kind says so.
+fn label(asked: &Asked<'_>, body: &mut Value) {
+    let part = asked.kind.subresource(&asked.target.subresource);
+    if let (Some((group, version, kind)), true) = (part.and_then(|part| part.body.as_ref()), body.is_object()) {
+        let api_version = if group.is_empty() { version.to_string() } else { format!("{group}/{version}") };
+        (body["apiVersion"], body["kind"]) = (api_version.into(), kind.to_string().into());
+    }
+}
+
+fn succeeded(asked: &Asked<'_>, warnings: &[String]) -> Result<Response, ApiError> {
+    let mut response = asked.respond(201, &success(None))?;
+    respond::warn(response.headers_mut(), warnings);
+    Ok(response)
 }
 
 async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let eviction = read_object(request).await?.value;
+    let mut eviction = read_object(request).await?.value;
     let own = meta::name(&eviction);
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
@@ -135,49 +156,24 @@ async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let options = DeleteOptions::parse(&eviction["deleteOptions"], asked.query)?;
     let mut writing = asked.writing()?;
     writing.dry_run |= options.dry_run;
+    label(asked, &mut eviction);
+    let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut eviction).await?;
     asked.server.registry.evict(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
-    asked.respond(201, &success(None))
+    succeeded(asked, &warnings)
 }
 
 async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let body = read_object(request).await?.value;
+    let mut body = read_object(request).await?.value;
     let account = current(asked).await?;
     let caches = &asked.server.registry.caches;
-    auth::restrict_node(asked.who, asked.what, Some(&body), None, &**caches, &asked.server.registry.rbac)?;
-    asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)
+    label(asked, &mut body);
+    let writing = asked.writing()?;
+    let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut body).await?;
+    let mut response = asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)?;
+    respond::warn(response.headers_mut(), &warnings);
+    Ok(response)
 }
 
 async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {
     stream::log(&asked.streams(), &current(asked).await?, query).await
-}
-
-/// WebSockets start with a GET, which must not make a right to read one to connect.
-async fn check_connect(asked: &Asked<'_>) -> Result<(), ApiError> {
-    let connect = Attributes { verb: "create".into(), ..asked.what.clone() };
-    asked.may(asked.who, &connect).await.map_err(|why| auth::forbidden(asked.who, &connect, &why))
-}
-
-async fn port_forward(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    check_connect(asked).await?;
-    stream::port_forward(&asked.streams(), &current(asked).await?, request).await
-}
-
-async fn remote_command(asked: &Asked<'_>, request: Request, action: RemoteCommand) -> Result<Response, ApiError> {
-    check_connect(asked).await?;
-    stream::remote_command(&asked.streams(), &current(asked).await?, action, request).await
-}
-
-async fn proxy(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let (plural, registry) = (&*asked.kind.plural, &asked.server.registry);
-    let name = stream::Name::parse(&asked.target.name, plural)?;
-    let object = registry.get(asked.kind, &asked.target.namespace, name.name).await?;
-    let object = serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?;
-    let behind = stream::Behind { plural, object: &object, name, tail: &asked.target.tail };
-    stream::proxy(&asked.streams(), &registry.caller, behind, request).await
-}
-
-impl Asked<'_> {
-    fn streams(&self) -> StreamContext<'_> {
-        StreamContext { dialer: &self.server.dialer, tasks: &self.server.tasks }
-    }
 }

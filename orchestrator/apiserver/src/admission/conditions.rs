@@ -1,6 +1,5 @@
 //! Match conditions: CEL that says whether a webhook or policy is about a request.
 
-use super::Admission;
 use orchestrator_apimachinery::cel::{CelError, Expression, Scope};
 use serde_json::Value;
 
@@ -39,20 +38,4 @@ impl Conditions {
         }
         failed.map_or(Ok(true), Err)
     }
-}
-
-/// The variables of a request.
-pub(super) fn scope(admission: &Admission<'_>, object: &Value) -> Scope {
-    let mut scope = Scope::new();
-    let request = admission.request(object);
-    scope.set("object", &request["object"]);
-    scope.set("oldObject", &request["oldObject"]);
-    let mut small = request;
-    if let Some(fields) = small.as_object_mut() {
-        fields.remove("object");
-        fields.remove("oldObject");
-    }
-    scope.set("request", &small);
-    scope.set_authorizer(admission.checker(), admission.own_check(object));
-    scope
 }

@@ -2,8 +2,9 @@
 
 use super::configurations::{Compiled, Configured, Parts};
 use super::policy::{self, Binding, Mutation, Policy, Validation};
+use super::view::Views;
 use super::webhook::{self, Webhook};
-use super::{Admission, Operation, complete};
+use super::{Admission, Operation};
 use crate::registry::Registry;
 use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
@@ -35,35 +36,38 @@ fn is_exempt(admission: &Admission<'_>) -> bool {
     admission.writing.kind.group == GROUP
 }
 
+fn mutating_hooks(registry: &Registry) -> Result<Parts<Webhook>, ApiError> {
+    current(registry, &registry.dynamic.mutating_hooks, "mutatingwebhookconfigurations")
+}
+
+/// Lets policies change an object, then webhooks; those that want to see what came after them come twice.
 pub(super) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
     if is_exempt(admission) {
         return Ok(());
     }
     let (registry, compiled) = (admission.registry, &admission.registry.dynamic);
-    let settle = |object: &mut Value| settle(admission, object);
+    let hooks = mutating_hooks(registry)?;
     let policies = current(registry, &compiled.mutating_policies, "mutatingadmissionpolicies")?;
+    if hooks.is_empty() && policies.is_empty() {
+        return Ok(());
+    }
+    let mut policies_again = Vec::new();
     if !policies.is_empty() && admission.operation != Operation::Delete {
         let bindings = current(registry, &compiled.mutating_bindings, "mutatingadmissionpolicybindings")?;
-        policy::mutate(admission, &policies, &bindings, object, &settle)?;
+        policies_again = policy::mutate(admission, (&policies, &bindings), object).await?;
     }
-    let hooks = current(registry, &compiled.mutating_hooks, "mutatingwebhookconfigurations")?;
-    webhook::mutate(admission, &hooks, object, &settle).await
+    let hooks_again = webhook::mutate(admission, &hooks, object).await?;
+    policy::mutate_again(admission, policies_again, object).await?;
+    webhook::mutate_again(admission, hooks_again, object).await
 }
 
-/// Completes an object that somebody changed: types and defaults as for a client's object, and
-/// what the built-in plugins add.
-fn settle(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiError> {
-    let kind = admission.writing.kind;
-    let unknown = kind.prune(object);
-    admission.warn(unknown);
-    let mut errors = orchestrator_apimachinery::field::Errors::default();
-    kind.check(object, &mut errors);
-    if !errors.is_empty() {
-        let name = admission.object_name(object);
-        return Err(ApiError::invalid(&kind.group, &kind.kind, &name, &errors));
+/// Asks the mutating webhooks about an object that is deleted.
+pub(super) async fn ask_about_delete(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+    let hooks = if is_exempt(admission) { return Ok(()) } else { mutating_hooks(admission.registry)? };
+    match hooks.is_empty() {
+        true => Ok(()),
+        false => webhook::mutate(admission, &hooks, &mut object.clone()).await.map(drop),
     }
-    kind.default(object);
-    complete(admission, object)
 }
 
 pub(super) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
@@ -72,10 +76,11 @@ pub(super) async fn validate(admission: &Admission<'_>, object: &Value) -> Resul
     }
     let (registry, compiled) = (admission.registry, &admission.registry.dynamic);
     let policies = current(registry, &compiled.validating_policies, "validatingadmissionpolicies")?;
+    let hooks = current(registry, &compiled.validating_hooks, "validatingwebhookconfigurations")?;
+    let mut views = Views::new(admission, object);
     if !policies.is_empty() {
         let bindings = current(registry, &compiled.validating_bindings, "validatingadmissionpolicybindings")?;
-        policy::validate(admission, &policies, &bindings, object)?;
+        policy::validate(admission, (&policies, &bindings), object, &mut views).await?;
     }
-    let hooks = current(registry, &compiled.validating_hooks, "validatingwebhookconfigurations")?;
-    webhook::validate(admission, &hooks, object).await
+    webhook::validate(admission, &hooks, object, &mut views).await
 }

@@ -70,13 +70,13 @@ pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), 
 
 fn validate_pod(admission: &Admission<'_>, pod: &Value) -> Result<(), ApiError> {
     let Some(namespace) = admission.namespace_object() else { return Ok(()) };
-    let (level, name) = policy(&namespace, "enforce");
+    let (level, name) = policy(namespace, "enforce");
     let violations = checks::violations(level, &pod["spec"], &pod["metadata"]);
     if !violations.is_empty() {
         let why = format!("violates PodSecurity {name:?}: {}", violations.join(", "));
         return Err(admission.writing.forbidden(meta::name(pod), &why));
     }
-    warn(admission, &namespace, &pod["spec"], &pod["metadata"]);
+    warn(admission, namespace, &pod["spec"], &pod["metadata"]);
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn warn_of_template(admission: &Admission<'_>, object: &Value) {
         return;
     };
     if let Some(namespace) = admission.namespace_object() {
-        warn(admission, &namespace, &template["spec"], &template["metadata"]);
+        warn(admission, namespace, &template["spec"], &template["metadata"]);
     }
 }
 

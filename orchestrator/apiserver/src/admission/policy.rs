@@ -8,16 +8,17 @@ mod params;
 mod validating;
 
 pub(crate) use mutating::Mutation;
-pub(super) use mutating::mutate;
+pub(super) use mutating::{mutate, mutate_again};
 pub(crate) use validating::Validation;
 pub(super) use validating::validate;
 
 use super::Admission;
-use super::conditions::{self, Conditions};
+use super::conditions::Conditions;
 use super::configurations::Configured;
-use orchestrator_apimachinery::ApiError;
+use super::view::View;
 use orchestrator_apimachinery::cel::{CelError, Expression, Scope};
 use orchestrator_apimachinery::selector::LabelSelector;
+use orchestrator_apimachinery::{ApiError, Kind};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ impl<R: Rules> Configured for Policy<R> {
 struct Matches {
     rules: Value,
     excluded: Value,
+    /// Whether rules also mean the other versions of what they name.
+    equivalent: bool,
     namespaces: LabelSelector,
     objects: LabelSelector,
 }
@@ -84,19 +87,24 @@ impl Matches {
         Matches {
             rules: value["resourceRules"].clone(),
             excluded: value["excludeResourceRules"].clone(),
+            equivalent: value["matchPolicy"] != "Exact",
             namespaces: selector("namespaceSelector"),
             objects: selector("objectSelector"),
         }
     }
 
-    /// `narrowing` is for bindings, where no rules mean all that the policy is about.
-    fn fit(&self, admission: &Admission<'_>, object: &Value, narrowing: bool) -> bool {
+    /// The version of the resource that the rules name, if this is about the request. `narrowing` is for
+    /// bindings, where no rules mean all that the policy is about.
+    fn version(&self, admission: &Admission<'_>, object: &Value, narrowing: bool) -> Option<Arc<Kind>> {
+        let fits = admission.fits_namespace(&self.namespaces, object) && admission.fits_object(&self.objects, object);
         let name = admission.object_name(object);
-        let any = narrowing && self.rules.as_array().is_none_or(Vec::is_empty);
-        (any || admission.fits_rules(&self.rules, &name))
-            && !admission.fits_rules(&self.excluded, &name)
-            && admission.fits_namespace(&self.namespaces, object)
-            && admission.fits_object(&self.objects, object)
+        if !fits || admission.named_by(&self.excluded, &name, self.equivalent).is_some() {
+            return None;
+        }
+        match narrowing && self.rules.as_array().is_none_or(Vec::is_empty) {
+            true => Some(admission.writing.kind.clone()),
+            false => admission.named_by(&self.rules, &name, self.equivalent),
+        }
     }
 }
 
@@ -124,22 +132,23 @@ impl Configured for Binding {
 }
 
 /// One evaluation: a policy, its binding and one of the binding's parameters.
-struct Evaluation<'a, R> {
-    policy: &'a Policy<R>,
-    binding: &'a Binding,
+pub(super) struct Evaluation<R> {
+    policy: Arc<Policy<R>>,
+    binding: Arc<Binding>,
+    /// The version of the resource that the policy's rules name.
+    version: Arc<Kind>,
     /// `None` for policies without parameters.
     params: Option<Value>,
 }
 
-impl<R> Evaluation<'_, R> {
-    /// The variables of the request for this evaluation, `variables` not yet among them.
-    fn scope(&self, admission: &Admission<'_>, object: &Value) -> Scope {
-        let mut scope = conditions::scope(admission, object);
-        scope.set("namespaceObject", &admission.namespace_object().unwrap_or_default());
+impl<R> Evaluation<R> {
+    /// The variables of the request for this evaluation.
+    fn prepare<'s>(&self, view: &'s mut View<'_>) -> &'s mut Scope {
+        let scope = view.policy_scope();
         if self.policy.param_kind.is_some() {
             scope.set("params", self.params.as_ref().unwrap_or(&Value::Null));
         }
-        scope.set("variables", &Value::Object(Map::new()));
+        self.compose(scope);
         scope
     }
 
@@ -147,6 +156,7 @@ impl<R> Evaluation<'_, R> {
     /// absent: who reads it fails.
     fn compose(&self, scope: &mut Scope) {
         let mut values = Map::new();
+        scope.set("variables", &Value::Object(Map::new()));
         for (name, expression) in &self.policy.variables {
             let Ok(expression) = expression else { continue };
             if let Ok(value) = scope.evaluate(expression) {
@@ -162,23 +172,30 @@ impl<R> Evaluation<'_, R> {
     }
 }
 
+/// Policies and their bindings.
+type Bound<'a, R> = (&'a [Arc<Policy<R>>], &'a [Arc<Binding>]);
+
 /// Whatever the policies say of a request: the evaluations that are due, in order; the errors of
 /// those that cannot be set up.
-fn evaluations<'a, R>(
+fn evaluations<R>(
     admission: &Admission<'_>,
-    policies: &'a [Arc<Policy<R>>],
-    bindings: &'a [Arc<Binding>],
+    (policies, bindings): Bound<'_, R>,
     object: &Value,
-) -> Vec<(Evaluation<'a, R>, Result<(), String>)> {
+) -> Vec<(Evaluation<R>, Result<(), String>)> {
     let mut due = Vec::new();
-    for policy in policies.iter().filter(|policy| policy.matches.fit(admission, object, false)) {
+    for policy in policies {
+        let Some(version) = policy.matches.version(admission, object, false) else { continue };
         let bound = bindings.iter().filter(|binding| binding.policy == policy.name);
-        for binding in bound.filter(|binding| binding.matches.fit(admission, object, true)) {
+        for binding in bound.filter(|binding| binding.matches.version(admission, object, true).is_some()) {
+            let one = |params: Option<Value>| Evaluation {
+                policy: policy.clone(),
+                binding: binding.clone(),
+                version: version.clone(),
+                params,
+            };
             match params::of(admission, policy.param_kind.as_ref(), binding.param_ref.as_ref()) {
-                Ok(found) => due.extend(
-                    found.into_iter().map(|params| (Evaluation { policy: &**policy, binding, params }, Ok(()))),
-                ),
-                Err(why) => due.push((Evaluation { policy: &**policy, binding, params: None }, Err(why))),
+                Ok(found) => due.extend(found.into_iter().map(|params| (one(params), Ok(())))),
+                Err(why) => due.push((one(None), Err(why))),
             }
         }
     }

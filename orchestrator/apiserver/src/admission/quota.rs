@@ -15,6 +15,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use usage::{Usage, missing_of_pod, of_object};
 
+pub(super) use usage::of_running_pod as requests_of_pod;
+
 /// Whether a write has to take a turn, because its namespace has quotas.
 pub(crate) fn takes_turn(registry: &Registry, writing: &Writing<'_>) -> bool {
     writing.kind.scope == Scope::Namespaced
@@ -28,7 +30,7 @@ pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), 
     let about = match admission.operation {
         Operation::Create => part.is_empty(),
         Operation::Update => matches!(part, "" | "resize"),
-        Operation::Delete => false,
+        Operation::Delete | Operation::Connect => false,
     };
     if !about || writing.kind.scope != Scope::Namespaced || meta::is_deleting(object) {
         return Ok(());

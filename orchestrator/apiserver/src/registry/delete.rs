@@ -54,6 +54,22 @@ impl DeleteOptions {
             dry_run: dry_run || query.dry_run()?,
         })
     }
+
+    /// What admission is told of them.
+    fn told(&self) -> Value {
+        let mut told = json!({});
+        let preconditions = [("uid", &self.uid), ("resourceVersion", &self.revision)];
+        for (field, value) in preconditions.into_iter().filter_map(|(field, value)| Some((field, value.as_ref()?))) {
+            told["preconditions"][field] = json!(value);
+        }
+        if let Some(seconds) = self.grace_seconds {
+            told["gracePeriodSeconds"] = json!(seconds);
+        }
+        if let Some(policy) = &self.propagation {
+            told["propagationPolicy"] = json!(policy);
+        }
+        told
+    }
 }
 
 impl Registry {
@@ -77,11 +93,15 @@ impl Registry {
             };
             let old = self.versions().show(&kind, old).await?;
             check_preconditions(writing, name, options, &old, revision)?;
-            let admission = Admission::new(self, writing, Operation::Delete, Some(&old));
-            admission::mutate(&admission, &mut old.clone()).await?;
-            admission::validate(&admission, &old).await?;
-            let warnings = admission.into_warnings();
-            writing.warnings.extend(warnings);
+            // An Eviction was admitted itself.
+            if writing.what.subresource != "eviction" {
+                let admission = Admission::new(self, writing, Operation::Delete, Some(&old)).at(revision);
+                let admission = admission.with_options(options.told());
+                admission::ask_about_delete(&admission, &old).await?;
+                admission::validate(&admission, &old).await?;
+                let warnings = admission.into_warnings();
+                writing.warnings.extend(warnings);
+            }
             let new = self.marked(writing, options, &old);
             let gone = finished(&new, hook.held);
             if writing.dry_run || (new == old && !gone) {

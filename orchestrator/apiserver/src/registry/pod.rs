@@ -42,6 +42,11 @@ pub(crate) fn bind(pod: &Value, binding: &Value, now: i64) -> Result<Value, ApiE
     for (key, value) in binding["metadata"]["annotations"].as_object().into_iter().flatten() {
         pod["metadata"]["annotations"][key] = value.clone();
     }
+    for (key, value) in binding["metadata"]["labels"].as_object().into_iter().flatten() {
+        if pod["metadata"]["labels"][key].is_null() {
+            pod["metadata"]["labels"][key] = value.clone();
+        }
+    }
     set_scheduled(&mut pod, now);
     Ok(pod)
 }

@@ -138,7 +138,7 @@ impl Registry {
         kind.default(&mut new);
         self.track(writing, Some(old), &mut new, claimed);
         let hook = hooks::of(&kind);
-        let admission = Admission::new(self, writing, Operation::Update, Some(old));
+        let admission = Admission::new(self, writing, Operation::Update, Some(old)).at(revision);
         admission::mutate(&admission, &mut new).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
@@ -151,7 +151,7 @@ impl Registry {
         metadata::validate_update(&new, old, &mut errors);
         change.part.validate(&kind, &new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
-        let admission = Admission::new(self, writing, Operation::Update, Some(old));
+        let admission = Admission::new(self, writing, Operation::Update, Some(old)).at(revision);
         admission::validate(&admission, &new).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);

@@ -1,12 +1,14 @@
 //! MutatingAdmissionPolicy.
 
-use super::{Binding, Compiled, Evaluation, Policy, Rules, evaluations, refusal};
+use super::{Bound, Compiled, Evaluation, Rules, evaluations, refusal};
 use crate::admission::Admission;
+use crate::admission::view::View;
 use orchestrator_apimachinery::cel::Expression;
-use orchestrator_apimachinery::patch::{json_patch, strategic_merge};
-use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_apimachinery::patch::json_patch;
+use orchestrator_apimachinery::schema::Schema;
+use orchestrator_apimachinery::{ApiError, apply};
 use serde_json::Value;
-use std::sync::Arc;
+use tracing::warn;
 
 /// `spec.mutations`
 pub(crate) struct Mutation {
@@ -35,88 +37,98 @@ impl Rules for Mutation {
     }
 }
 
-impl Evaluation<'_, Mutation> {
-    /// The object after the mutations; `None` when the policy is not about it.
-    fn run(&self, admission: &Admission<'_>, object: &Value) -> Result<Option<Value>, String> {
-        let mut scope = self.scope(admission, object);
-        self.compose(&mut scope);
-        if !self.policy.conditions.hold(&scope)? {
+impl Evaluation<Mutation> {
+    /// The object after the mutations, in the version of the view; `None` when the policy is not about it.
+    fn run(&self, view: &mut View<'_>) -> Result<Option<Value>, String> {
+        let (mut new, schema) = (view.object.clone(), view.schema());
+        let scope = self.prepare(view);
+        if !self.policy.conditions.hold(scope)? {
             return Ok(None);
         }
-        let mut new = object.clone();
-        for one in &self.policy.rules.mutations {
-            scope.set("object", &new);
-            self.compose(&mut scope);
+        for (index, one) in self.policy.rules.mutations.iter().enumerate() {
+            if index > 0 {
+                scope.set("object", &new);
+                self.compose(scope);
+            }
             let (One::Apply(expression) | One::Patch(expression)) = one;
             let expression = expression.as_ref().map_err(ToString::to_string)?;
             let value = scope.evaluate(expression).map_err(|error| error.to_string())?;
-            apply(admission, one, &mut new, &value)?;
+            change(&schema, one, &mut new, &value)?;
         }
         Ok(Some(new))
     }
 }
 
-fn apply(admission: &Admission<'_>, one: &One, object: &mut Value, value: &Value) -> Result<(), String> {
+fn change(schema: &Schema, one: &One, object: &mut Value, value: &Value) -> Result<(), String> {
     if matches!(one, One::Patch(_)) {
-        return json_patch(object, value).map_err(|error| error.message);
+        let before = ["apiVersion", "kind"].map(|field| object[field].clone());
+        json_patch(object, value).map_err(|error| error.message)?;
+        return match ["apiVersion", "kind"].iter().zip(&before).find(|(field, before)| object[**field] != **before) {
+            Some((field, _)) => Err(format!("error applying patch: {field} must not be changed")),
+            None => Ok(()),
+        };
     }
     let fixed = ["apiVersion", "kind"].into_iter().find(|field| value.get(*field).is_some());
     let fixed = fixed.or_else(|| value["metadata"].get("name").map(|_| "metadata.name"));
     if let Some(field) = fixed {
         return Err(format!("error applying patch: {field} must not be set"));
     }
-    let schema = admission.writing.kind.schema();
-    strategic_merge(&schema, object, value).map_err(|error| format!("error applying patch: {}", error.message))
+    apply::configure(schema, object, value).map_err(|why| format!("error applying patch: {why}"))
 }
 
-/// Lets the policies change an object; `settle` completes what one of them changed.
-pub(in crate::admission) fn mutate(
+/// Evaluations that want to see later changes, and the object as they left it.
+pub(in crate::admission) type Again = Vec<(Evaluation<Mutation>, Value)>;
+
+/// Lets the policies change an object.
+pub(in crate::admission) async fn mutate(
     admission: &Admission<'_>,
-    policies: &[Arc<Policy<Mutation>>],
-    bindings: &[Arc<Binding>],
+    bound: Bound<'_, Mutation>,
     object: &mut Value,
-    settle: &(dyn Fn(&mut Value) -> Result<(), ApiError> + Send + Sync),
-) -> Result<(), ApiError> {
+) -> Result<Again, ApiError> {
     let mut again = Vec::new();
-    let due = evaluations(admission, policies, bindings, object);
-    for (evaluation, ready) in &due {
+    for (evaluation, ready) in evaluations(admission, bound, object) {
         if let Err(why) = ready {
             if evaluation.policy.fails_closed {
-                return Err(failed(admission, evaluation, object, why));
+                return Err(failed(admission, &evaluation, object, &why));
             }
             continue;
         }
-        run(admission, evaluation, object, settle)?;
+        run(admission, &evaluation, object).await?;
         if evaluation.policy.rules.reinvoked {
             again.push((evaluation, object.clone()));
         }
     }
-    for (evaluation, left) in again {
+    Ok(again)
+}
+
+/// Runs those again that have not seen the object as it is now.
+pub(in crate::admission) async fn mutate_again(
+    admission: &Admission<'_>,
+    evaluations: Again,
+    object: &mut Value,
+) -> Result<(), ApiError> {
+    for (evaluation, left) in evaluations {
         if *object != left {
-            run(admission, evaluation, object, settle)?;
+            run(admission, &evaluation, object).await?;
         }
     }
     Ok(())
 }
 
-fn run(
-    admission: &Admission<'_>,
-    evaluation: &Evaluation<'_, Mutation>,
-    object: &mut Value,
-    settle: &(dyn Fn(&mut Value) -> Result<(), ApiError> + Send + Sync),
-) -> Result<(), ApiError> {
-    match evaluation.run(admission, object) {
-        Ok(Some(new)) if new != *object => {
-            *object = new;
-            settle(object)
-        }
+async fn run(admission: &Admission<'_>, evaluation: &Evaluation<Mutation>, object: &mut Value) -> Result<(), ApiError> {
+    let mut view = View::new(admission, object, &evaluation.version).await?;
+    match evaluation.run(&mut view) {
+        Ok(Some(new)) if new != view.object => view.settle(new, object).await,
         Ok(_) => Ok(()),
-        Err(_) if !evaluation.policy.fails_closed => Ok(()),
+        Err(why) if !evaluation.policy.fails_closed => {
+            warn!(policy = evaluation.policy.name, why, "a policy failed and was ignored");
+            Ok(())
+        }
         Err(why) => Err(failed(admission, evaluation, object, &why)),
     }
 }
 
-fn failed(admission: &Admission<'_>, evaluation: &Evaluation<'_, Mutation>, object: &Value, why: &str) -> ApiError {
+fn failed(admission: &Admission<'_>, evaluation: &Evaluation<Mutation>, object: &Value, why: &str) -> ApiError {
     let message = evaluation.denial("MutatingAdmissionPolicy", why);
-    refusal(admission, meta::name(object), "Forbidden", message)
+    refusal(admission, &admission.object_name(object), "Forbidden", message)
 }

@@ -1,12 +1,13 @@
 //! ValidatingAdmissionPolicy.
 
-use super::{Binding, Compiled, Evaluation, Policy, Rules, evaluations, refusal};
+use super::{Bound, Compiled, Evaluation, Rules, evaluations, refusal};
 use crate::admission::Admission;
+use crate::admission::view::{View, Views};
+use crate::audit;
+use crate::limits;
+use orchestrator_apimachinery::ApiError;
 use orchestrator_apimachinery::cel::{Expression, Scope};
-use orchestrator_apimachinery::{ApiError, meta};
-use serde_json::Value;
-use std::sync::Arc;
-use tracing::info;
+use serde_json::{Value, json};
 
 /// `spec.validations` and `spec.auditAnnotations`.
 pub(crate) struct Validation {
@@ -39,43 +40,69 @@ impl Rules for Validation {
     }
 }
 
-/// What one evaluation refuses: reason and message.
-type Refused = Vec<(String, String)>;
+/// What one evaluation refuses.
+struct Refused {
+    /// The place of the rule among all, where it is one that refuses.
+    index: Option<usize>,
+    reason: String,
+    message: String,
+}
 
-impl Evaluation<'_, Validation> {
-    fn run(&self, admission: &Admission<'_>, object: &Value) -> Refused {
-        let mut scope = self.scope(admission, object);
-        let failure = |why: String| match self.policy.fails_closed {
-            true => vec![(String::new(), why)],
-            false => Vec::new(),
-        };
-        self.compose(&mut scope);
-        match self.policy.conditions.hold(&scope) {
+impl Refused {
+    fn setup(message: String) -> Self {
+        Refused { index: None, reason: String::new(), message }
+    }
+}
+
+impl Evaluation<Validation> {
+    fn run(&self, view: &mut View<'_>) -> Vec<Refused> {
+        let scope = &*self.prepare(view);
+        match self.policy.conditions.hold(scope) {
             Ok(true) => {}
             Ok(false) => return Vec::new(),
-            Err(why) => return failure(why),
+            Err(why) => return if self.policy.fails_closed { vec![Refused::setup(why)] } else { Vec::new() },
         }
         let mut refused = Vec::new();
-        for one in &self.policy.rules.validations {
-            match one.expression.as_ref().map_err(Clone::clone).and_then(|expression| scope.condition(expression)) {
-                Ok(true) => {}
-                Ok(false) => refused.push((one.reason.clone(), one.words(&scope))),
-                Err(error) => {
-                    refused.extend(failure(format!("expression '{}' resulted in error: {error}", one.source)));
-                }
-            }
+        for (index, one) in self.policy.rules.validations.iter().enumerate() {
+            let held = one.expression.as_ref().map_err(Clone::clone).and_then(|expression| scope.condition(expression));
+            let (reason, message) = match held {
+                Ok(true) => continue,
+                Ok(false) => (one.reason.clone(), one.words(scope)),
+                Err(_) if !self.policy.fails_closed => continue,
+                Err(error) => (String::new(), format!("expression '{}' resulted in error: {error}", one.source)),
+            };
+            refused.push(Refused { index: Some(index), reason, message });
         }
+        refused.extend(self.annotate(scope));
+        refused
+    }
+
+    /// Writes the policy's annotations into the audit log; what of them fails.
+    fn annotate(&self, scope: &Scope) -> Vec<Refused> {
+        let mut refused = Vec::new();
         for (key, expression) in &self.policy.rules.annotations {
             let value = expression.as_ref().map_err(Clone::clone).and_then(|expression| scope.evaluate(expression));
             match value {
-                Ok(Value::String(text)) => {
-                    info!(policy = self.policy.name, key, value = %text.escape_debug(), "audit annotation of a policy");
+                Ok(Value::String(text)) if !text.trim().is_empty() => {
+                    let text = text.trim().chars().take(limits::AUDIT_NOTE_CHARS_MAX).collect();
+                    audit::note(format!("{}/{key}", self.policy.name), text);
                 }
                 Ok(_) => {}
-                Err(error) => refused.extend(failure(format!("auditAnnotation '{key}' resulted in error: {error}"))),
+                Err(error) if self.policy.fails_closed => {
+                    refused.push(Refused::setup(format!("auditAnnotation '{key}' resulted in error: {error}")));
+                }
+                Err(_) => {}
             }
         }
         refused
+    }
+
+    /// What the audit log holds of a refusal, as upstream.
+    fn failure(&self, refused: &Refused) -> Value {
+        json!({
+            "message": refused.message, "policy": self.policy.name, "binding": self.binding.name,
+            "expressionIndex": refused.index.unwrap_or_default(), "validationActions": self.binding.actions,
+        })
     }
 }
 
@@ -93,39 +120,48 @@ impl One {
 }
 
 /// Asks the policies; bindings say whether a refusal denies, warns or is written down.
-pub(in crate::admission) fn validate(
-    admission: &Admission<'_>,
-    policies: &[Arc<Policy<Validation>>],
-    bindings: &[Arc<Binding>],
+pub(in crate::admission) async fn validate<'a>(
+    admission: &'a Admission<'a>,
+    bound: Bound<'_, Validation>,
     object: &Value,
+    views: &mut Views<'a>,
 ) -> Result<(), ApiError> {
     const PLURAL: &str = "ValidatingAdmissionPolicy";
-    let mut denied = None;
-    for (evaluation, ready) in evaluations(admission, policies, bindings, object) {
+    let (mut denied, mut audited) = (None, Vec::new());
+    for (evaluation, ready) in evaluations(admission, bound, object) {
         let refused = match ready {
-            Ok(()) => evaluation.run(admission, object),
+            Ok(()) => {
+                let place = views.place(&evaluation.version).await?;
+                evaluation.run(views.at_mut(place))
+            }
             Err(why) if evaluation.policy.fails_closed => {
-                vec![(String::new(), format!("failed to configure binding: {why}"))]
+                vec![Refused::setup(format!("failed to configure binding: {why}"))]
             }
             Err(_) => Vec::new(),
         };
-        for (reason, why) in refused {
+        for refused in refused {
             for action in &evaluation.binding.actions {
                 match action.as_str() {
                     "Deny" => {
-                        denied.get_or_insert_with(|| (reason.clone(), evaluation.denial(PLURAL, &why)));
+                        denied.get_or_insert_with(|| {
+                            (refused.reason.clone(), evaluation.denial(PLURAL, &refused.message))
+                        });
                     }
                     "Warn" => admission.warn([format!(
-                        "Validation failed for {PLURAL} '{}' with binding '{}': {why}",
-                        evaluation.policy.name, evaluation.binding.name
+                        "Validation failed for {PLURAL} '{}' with binding '{}': {}",
+                        evaluation.policy.name, evaluation.binding.name, refused.message
                     )]),
-                    _ => info!(policy = evaluation.policy.name, why = %why.escape_debug(), "a policy's audit"),
+                    _ => audited.push(evaluation.failure(&refused)),
                 }
             }
         }
     }
+    if !audited.is_empty() {
+        let key = "validation.policy.admission.k8s.io/validation_failure".to_owned();
+        audit::note(key, Value::Array(audited).to_string());
+    }
     match denied {
-        Some((reason, message)) => Err(refusal(admission, meta::name(object), &reason, message)),
+        Some((reason, message)) => Err(refusal(admission, &admission.object_name(object), &reason, message)),
         None => Ok(()),
     }
 }

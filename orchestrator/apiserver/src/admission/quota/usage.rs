@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Amounts by resource.
-pub(super) type Usage = BTreeMap<String, Quantity>;
+pub(in crate::admission) type Usage = BTreeMap<String, Quantity>;
 
 const COMPUTE: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// Core kinds that quotas count by their plain plural.
@@ -62,6 +62,13 @@ pub(super) fn of_object(kind: (&str, &str), object: &Value) -> Usage {
     usage
 }
 
+/// What a Pod asks for, as `requests.cpu` and so on.
+pub(in crate::admission) fn of_running_pod(pod: &Value) -> Usage {
+    let mut usage = Usage::new();
+    of_pod(pod, &mut usage);
+    usage
+}
+
 fn is_over(pod: &Value) -> bool {
     matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
 }
@@ -71,33 +78,45 @@ fn parsed(amounts: &Value) -> impl Iterator<Item = (&String, Quantity)> {
     amounts.filter_map(|(name, value)| Some((name, Quantity::parse(value.as_str()?).ok()?)))
 }
 
-fn add(usage: &mut Usage, name: String, amount: Quantity) {
-    let sum = usage.entry(name).or_default();
-    *sum = *sum + amount;
-}
-
-/// The sum of the containers, or of the largest init container where that is more; sidecars count with the sum.
+/// What a Pod asks for: the sum of its containers and sidecars, or more where an init container needs
+/// more beside the sidecars that started before it; what the Pod says as a whole comes first.
 fn of_pod(pod: &Value, usage: &mut Usage) {
     let spec = &pod["spec"];
     for part in ["requests", "limits"] {
-        let mut sum = Usage::new();
         let list = |field: &str| spec[field].as_array().into_iter().flatten();
-        let sidecars = list("initContainers").filter(|container| container["restartPolicy"] == "Always");
-        for container in list("containers").chain(sidecars) {
-            for (name, amount) in parsed(&container["resources"][part]) {
-                add(&mut sum, name.clone(), amount);
+        let (mut sum, mut sidecars, mut most) = (Usage::new(), Usage::new(), Usage::new());
+        for container in list("containers") {
+            add_all(&mut sum, &container["resources"][part]);
+        }
+        for container in list("initContainers") {
+            let amounts = &container["resources"][part];
+            let mut beside = sidecars.clone();
+            add_all(&mut beside, amounts);
+            if container["restartPolicy"] == "Always" {
+                add_all(&mut sum, amounts);
+                sidecars.clone_from(&beside);
             }
+            raise(&mut most, beside);
         }
-        for container in list("initContainers").filter(|container| container["restartPolicy"] != "Always") {
-            for (name, amount) in parsed(&container["resources"][part]) {
-                let largest = sum.entry(name.clone()).or_default();
-                *largest = if amount > *largest { amount } else { *largest };
-            }
-        }
-        for (name, amount) in parsed(&spec["overhead"]) {
-            add(&mut sum, name.clone(), amount);
-        }
+        raise(&mut sum, most);
+        sum.extend(parsed(&spec["resources"][part]).map(|(name, amount)| (name.clone(), amount)));
+        add_all(&mut sum, &spec["overhead"]);
         usage.extend(sum.into_iter().map(|(name, amount)| (format!("{part}.{name}"), amount)));
+    }
+}
+
+fn add_all(usage: &mut Usage, amounts: &Value) {
+    for (name, amount) in parsed(amounts) {
+        let sum = usage.entry(name.clone()).or_default();
+        *sum = *sum + amount;
+    }
+}
+
+/// Takes the larger of two amounts.
+fn raise(usage: &mut Usage, least: Usage) {
+    for (name, amount) in least {
+        let sum = usage.entry(name).or_default();
+        *sum = if amount > *sum { amount } else { *sum };
     }
 }
 

@@ -5,6 +5,10 @@ use super::*;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+mod plugins;
+mod reviews;
+mod webhooks;
+
 const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
@@ -79,7 +83,7 @@ async fn webhooks_change_and_refuse_objects() {
     assert_eq!((changed.0, &changed.1["data"]["added"]), (200, &json!("UPDATE")));
     let refused = kit.post(MAPS, config_map("b", "bad")).await;
     check(&refused, 422, "admission webhook \"v.example.com\" denied the request: bad key");
-    check(&kit.post(MAPS, config_map("b", "silent")).await, 403, "denied the request without explanation");
+    check(&kit.post(MAPS, config_map("b", "silent")).await, 400, "denied the request without explanation");
     check(&kit.get(&format!("{MAPS}/b")).await, 404, "not found");
 }
 
@@ -192,95 +196,4 @@ fn pod(name: &str, container: Value) -> Value {
         spec[field] = value.clone();
     }
     json!({"metadata": {"name": name}, "spec": {"containers": [spec]}})
-}
-
-#[tokio::test]
-async fn limit_ranges_fill_in_and_bound_what_pods_ask_for() {
-    let kit = kit().await;
-    let range = json!({"metadata": {"name": "r"}, "spec": {"limits": [{
-        "type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"cpu": "100m"}, "max": {"memory": "128Mi"}}]}});
-    assert_eq!(kit.post("/api/v1/namespaces/default/limitranges", range).await.0, 201);
-    kit.server.caches().fresh().await.unwrap();
-    let (code, made) = kit.post(PODS, pod("a", json!({}))).await;
-    assert_eq!(code, 201, "{made}");
-    let resources = &made["spec"]["containers"][0]["resources"];
-    assert_eq!(*resources, json!({"limits": {"memory": "64Mi"}, "requests": {"cpu": "100m", "memory": "64Mi"}}));
-    let large = pod("b", json!({"resources": {"limits": {"memory": "1Gi"}}}));
-    check(&kit.post(PODS, large).await, 403, "maximum memory usage per Container is 128Mi, but limit is 1Gi");
-}
-
-#[tokio::test]
-async fn quotas_hold_even_when_many_come_at_once() {
-    let kit = kit().await;
-    let quota = json!({"metadata": {"name": "q"}, "spec": {"hard": {"count/configmaps": "5", "pods": "1", "requests.cpu": "1"}}});
-    assert_eq!(kit.post("/api/v1/namespaces/default/resourcequotas", quota).await.0, 201);
-    kit.server.caches().fresh().await.unwrap();
-    let before = kit.get(MAPS).await.1["items"].as_array().unwrap().len();
-    let all =
-        futures::future::join_all((0..12).map(|index| kit.post(MAPS, config_map(&format!("m{index}"), "x")))).await;
-    let made = all.iter().filter(|(code, _)| *code == 201).count();
-    assert_eq!(made + before, 5);
-    let refused = all.iter().find(|(code, _)| *code != 201).unwrap();
-    check(
-        refused,
-        403,
-        "exceeded quota: q, requested: count/configmaps=1, used: count/configmaps=5, limited: count/configmaps=5",
-    );
-    check(&kit.post(PODS, pod("a", json!({}))).await, 403, "failed quota: q: must specify requests.cpu for: c");
-    let asks = |cpu: &str| json!({"resources": {"requests": {"cpu": cpu}}});
-    check(
-        &kit.post(PODS, pod("a", asks("2"))).await,
-        403,
-        "exceeded quota: q, requested: requests.cpu=2, used: requests.cpu=0",
-    );
-    assert_eq!(kit.post(PODS, pod("a", asks("1"))).await.0, 201);
-    check(
-        &kit.post(PODS, pod("b", asks("0"))).await,
-        403,
-        "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1",
-    );
-}
-
-#[tokio::test]
-async fn namespaces_say_how_secure_their_pods_are() {
-    let kit = kit().await;
-    let labels =
-        json!({"pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted"});
-    let path = "/api/v1/namespaces/default";
-    assert_eq!(kit.patch(path, "merge", json!({"metadata": {"labels": labels}})).await.0, 200);
-    kit.server.caches().fresh().await.unwrap();
-    let refused = kit.post(PODS, pod("a", json!({"securityContext": {"privileged": true}}))).await;
-    check(
-        &refused,
-        403,
-        "violates PodSecurity \"baseline:latest\": privileged (container \"c\" must not set securityContext.privileged=true)",
-    );
-    let response = kit.server.handle(admin(), request("POST", PODS, &[], pod("a", json!({})).to_string())).await;
-    assert_eq!(response.status(), 201);
-    assert!(response.headers()["warning"].to_str().unwrap().contains("would violate PodSecurity"));
-    let wrong = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "tight"}}});
-    check(&kit.patch(path, "merge", wrong).await, 422, "must be one of privileged, baseline, restricted");
-}
-
-#[tokio::test]
-async fn claims_and_ingresses_get_the_default_classes() {
-    let kit = kit().await;
-    let marked = |key: &str| json!({"name": "d", "annotations": {key: "true"}});
-    let class = json!({"metadata": marked("storageclass.kubernetes.io/is-default-class"), "provisioner": "x/y"});
-    assert_eq!(kit.post("/apis/storage.k8s.io/v1/storageclasses", class).await.0, 201);
-    let class =
-        json!({"metadata": marked("ingressclass.kubernetes.io/is-default-class"), "spec": {"controller": "x/y"}});
-    assert_eq!(kit.post("/apis/networking.k8s.io/v1/ingressclasses", class).await.0, 201);
-    kit.server.caches().fresh().await.unwrap();
-    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
-    let claim = json!({"metadata": {"name": "c"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
-    let (code, made) = kit.post(claims, claim).await;
-    assert_eq!((code, &made["spec"]["storageClassName"]), (201, &json!("d")), "{made}");
-    let grown = kit
-        .patch(&format!("{claims}/c"), "merge", json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}}))
-        .await;
-    check(&grown, 422, "spec is immutable after creation except resources.requests");
-    let ingress = json!({"metadata": {"name": "i"}, "spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}});
-    let (code, made) = kit.post("/apis/networking.k8s.io/v1/namespaces/default/ingresses", ingress).await;
-    assert_eq!((code, &made["spec"]["ingressClassName"]), (201, &json!("d")), "{made}");
 }

@@ -168,3 +168,55 @@ async fn a_command_is_written_down_when_it_starts_and_when_it_ends() {
     let last = &events[2];
     assert_eq!((&last["responseStatus"]["code"], &last["objectRef"]["subresource"]), (&json!(101), &json!("exec")));
 }
+
+#[tokio::test]
+async fn policies_and_webhooks_annotate_what_they_saw() {
+    let dir = tempfile::tempdir().unwrap();
+    let kit = audited(dir.path(), "- level: Metadata\n  omitStages: [RequestReceived]\n", 0).await;
+    kit.post("/api/v1/namespaces", json!({"metadata": {"name": "default"}})).await;
+    let answered: super::extension::Answer = Arc::new(|_, _, body| {
+        let review: Value = serde_json::from_slice(body).unwrap();
+        let response = json!({"uid": review["request"]["uid"], "allowed": true, "auditAnnotations": {"seen": "yes"}});
+        (200, json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}))
+    });
+    let (port, certificate) = super::extension::https(&kit.tasks, answered).await;
+    use base64::Engine;
+    let bundle = base64::prelude::BASE64_STANDARD.encode(certificate);
+    let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]});
+    let hook = |name: &str, port: u16| {
+        json!({
+            "name": name, "sideEffects": "None", "admissionReviewVersions": ["v1"], "rules": [rule], "failurePolicy": "Ignore",
+            "clientConfig": {"url": format!("https://127.0.0.1:{port}/"), "caBundle": bundle},
+        })
+    };
+    let hooks = "/apis/admissionregistration.k8s.io/v1";
+    let configuration =
+        json!({"metadata": {"name": "m"}, "webhooks": [hook("m.example.com", port), hook("n.example.com", 1)]});
+    check(&kit.post(&format!("{hooks}/mutatingwebhookconfigurations"), configuration).await, 201, "");
+    let spec = json!({
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "never"}],
+        "auditAnnotations": [{"key": "name", "valueExpression": "object.metadata.name"}],
+    });
+    check(
+        &kit.post(&format!("{hooks}/validatingadmissionpolicies"), json!({"metadata": {"name": "p"}, "spec": spec}))
+            .await,
+        201,
+        "",
+    );
+    let binding = json!({"metadata": {"name": "b"}, "spec": {"policyName": "p", "validationActions": ["Audit"]}});
+    check(&kit.post(&format!("{hooks}/validatingadmissionpolicybindings"), binding).await, 201, "");
+    kit.server.caches().fresh().await.unwrap();
+    check(&kit.post(MAPS, config_map("a", "1")).await, 201, "");
+    let events = lines(kit, dir.path(), 5).await;
+    let annotations = &events.last().unwrap()["annotations"];
+    assert_eq!(annotations["m.example.com/seen"], "yes", "{annotations}");
+    assert_eq!(annotations["p/name"], "a");
+    assert_eq!(annotations["failed-open.mutating.webhook.admission.k8s.io/round_0_index_1"], "n.example.com");
+    let mutation = r#"{"configuration":"m","mutated":false,"webhook":"m.example.com"}"#;
+    assert_eq!(annotations["mutation.webhook.admission.k8s.io/round_0_index_0"], mutation);
+    let failure = annotations["validation.policy.admission.k8s.io/validation_failure"].as_str().unwrap();
+    let failure: Value = serde_json::from_str(failure).unwrap();
+    let expected = json!([{"message": "never", "policy": "p", "binding": "b", "expressionIndex": 0, "validationActions": ["Audit"]}]);
+    assert_eq!(failure, expected);
+}
