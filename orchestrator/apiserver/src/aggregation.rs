@@ -3,19 +3,24 @@
 //! Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/>
 
 mod availability;
+mod documents;
 mod forward;
 mod local;
 pub(crate) mod merge;
+mod writer;
 
 use crate::limits;
 use crate::outbound::{CallError, Place, Trust};
 use crate::registry::{Caches, ObjectReader};
 use crate::server::ApiServer;
 use arc_swap::ArcSwap;
-use futures::FutureExt;
+use availability::Found;
+use bytes::Bytes;
+use documents::Documents;
 use futures::future::select_all;
+use futures::{FutureExt, StreamExt, stream};
 use orchestrator_apimachinery::ApiError;
-use runtime_base::clock::within;
+use runtime_base::clock::sleep;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,10 +46,35 @@ pub(crate) struct Remote {
     priority: (i64, i64),
     /// Its `APIResourceList`, as seen last.
     resources: Option<Value>,
+    documents: Arc<Documents>,
+    /// The APIService's spec.
+    spec: Value,
+    /// The revisions of what it hung on when it was looked at.
+    backing: Vec<String>,
+}
+
+impl Remote {
+    /// `apis/GROUP/VERSION`
+    pub fn api_path(&self) -> String {
+        format!("apis/{}/{}", self.group, self.version)
+    }
+
+    /// Its OpenAPI v3 and the hash of that.
+    pub fn openapi(&self) -> Option<&(Bytes, String)> {
+        self.documents.v3.as_ref()
+    }
+
+    /// Whether clients see the same of both.
+    fn looks_like(&self, other: &Remote) -> bool {
+        let same = |other: &Remote| Arc::ptr_eq(&self.documents, &other.documents);
+        (&self.spec, self.available, &self.resources, &self.backing)
+            == (&other.spec, other.available, &other.resources, &other.backing)
+            && same(other)
+    }
 }
 
 /// By group and version.
-type Remotes = BTreeMap<(String, String), Arc<Remote>>;
+pub(crate) type Remotes = BTreeMap<(String, String), Arc<Remote>>;
 
 /// The group versions of other servers.
 pub(crate) struct Aggregation {
@@ -63,9 +93,9 @@ impl Aggregation {
         self.remotes.load().get(&(group.to_owned(), version.to_owned())).cloned()
     }
 
-    /// All that other servers answer.
-    pub fn all(&self) -> Vec<Arc<Remote>> {
-        self.remotes.load().values().cloned().collect()
+    /// All that other servers answer; another one whenever something changes.
+    pub fn all(&self) -> Arc<Remotes> {
+        self.remotes.load_full()
     }
 
     /// What an APIService says; `None` when it is this server's own, or cannot be understood.
@@ -88,6 +118,9 @@ impl Aggregation {
                 available: false,
                 priority: (number("groupPriorityMinimum"), number("versionPriority")),
                 resources: None,
+                documents: Arc::default(),
+                spec: spec.clone(),
+                backing: Vec::new(),
             })
         });
         Some(made)
@@ -102,6 +135,8 @@ fn all(caches: &Caches) -> Vec<Value> {
 pub(crate) async fn keep(server: Arc<ApiServer>) {
     let caches = server.caches().clone();
     let mut catalogs = caches.catalog_changes();
+    let mut timer = Box::pin(sleep(limits::AVAILABILITY_INTERVAL));
+    let mut due = true;
     loop {
         let kinds = [(GROUP, PLURAL), ("", "services"), ("discovery.k8s.io", "endpointslices")];
         let mut changes = kinds.map(|(group, plural)| caches.changes(group, plural));
@@ -113,9 +148,12 @@ pub(crate) async fn keep(server: Arc<ApiServer>) {
                 warn!(error = error.message, "cannot register a group version of this server, will try again");
                 again = true;
             }
-            follow(&server).boxed().await;
+            follow(&server, due).boxed().await;
         }
         again |= !server.aggregation.remotes.load().is_empty();
+        if std::mem::replace(&mut due, false) {
+            timer = Box::pin(sleep(limits::AVAILABILITY_INTERVAL));
+        }
         // Senders of what is not served are gone at once: only the catalog tells of it.
         let served = caches.cache(GROUP, PLURAL).is_some();
         let changed = async {
@@ -124,15 +162,13 @@ pub(crate) async fn keep(server: Arc<ApiServer>) {
                 false => std::future::pending().await,
             }
         };
-        let waiting = async {
-            tokio::select! {
-                ended = changed => ended,
-                ended = catalogs.changed() => ended.is_err(),
+        let ended = tokio::select! {
+            ended = changed => ended,
+            ended = catalogs.changed() => ended.is_err(),
+            () = &mut timer, if again => {
+                due = true;
+                false
             }
-        };
-        let ended = match again {
-            true => within(limits::AVAILABILITY_INTERVAL, waiting).await.unwrap_or(false),
-            false => waiting.await,
         };
         if ended {
             return;
@@ -140,39 +176,69 @@ pub(crate) async fn keep(server: Arc<ApiServer>) {
     }
 }
 
-/// Looks at each APIService of another server.
-async fn follow(server: &Arc<ApiServer>) {
+/// What a look at an APIService of another server shows: the APIService, what is news, who answers.
+type Looked = (Value, Option<Found>, Option<Arc<Remote>>);
+
+/// Looks at each APIService of another server; at those alone whose Service changed, unless all are `due`.
+async fn follow(server: &Arc<ApiServer>, due: bool) {
     let aggregation = &server.aggregation;
+    let looks = stream::iter(all(server.caches())).map(|service| look_at(server, service, due).boxed());
+    let looked: Vec<Looked> =
+        looks.buffered(limits::AVAILABILITY_LOOKS_MAX).filter_map(std::future::ready).collect().await;
     let mut remotes = Remotes::new();
-    let mut news = Vec::new();
-    for service in all(server.caches()) {
-        let Some(made) = aggregation.remote_of(&service) else { continue };
-        let mut found = availability::Found::failed("FailedDiscoveryCheck", String::new());
-        let remote = match made {
-            Ok(mut remote) => {
-                found = availability::look(server, &service, &remote).boxed().await;
-                let known = aggregation.remote(&remote.group, &remote.version);
-                remote.available = found.available;
-                remote.resources = found.resources.take().or_else(|| known.and_then(|known| known.resources.clone()));
-                Some(remote)
-            }
-            Err(error) => {
-                found.message = error.to_string();
-                None
-            }
-        };
+    for (_, _, remote) in &looked {
         if let Some(remote) = remote {
-            remotes.insert((remote.group.clone(), remote.version.clone()), Arc::new(remote));
+            remotes.insert((remote.group.clone(), remote.version.clone()), remote.clone());
         }
-        news.push((service, found));
     }
-    // Whoever reads a condition finds requests answered by it.
-    aggregation.remotes.store(Arc::new(remotes));
-    for (service, found) in news {
+    let before = aggregation.remotes.load();
+    let known = |(key, remote): (&(String, String), &Arc<Remote>)| {
+        before.get(key).is_some_and(|known| Arc::ptr_eq(known, remote))
+    };
+    if remotes.len() != before.len() || !remotes.iter().all(known) {
+        // Whoever reads a condition finds requests answered by it.
+        aggregation.remotes.store(Arc::new(remotes));
+    }
+    for (service, found, _) in looked {
+        let Some(found) = found else { continue };
         if let Err(error) = availability::tell(server, &service, &found).boxed().await {
             warn!(error = error.message, "cannot tell whether an APIService can be reached");
         }
     }
+}
+
+/// Looks at one; `None` when this server answers it.
+async fn look_at(server: &Arc<ApiServer>, service: Value, due: bool) -> Option<Looked> {
+    let aggregation = &server.aggregation;
+    let mut remote = match aggregation.remote_of(&service)? {
+        Ok(remote) => remote,
+        Err(error) => {
+            let found = Found::failed("FailedDiscoveryCheck", error.to_string());
+            return Some((service, Some(found), None));
+        }
+    };
+    remote.backing = availability::backing(server, &service);
+    let known = aggregation.remote(&remote.group, &remote.version);
+    let known = known.filter(|known| known.spec == remote.spec);
+    if let Some(known) = known.as_ref().filter(|known| !due && known.backing == remote.backing) {
+        return Some((service, None, Some(known.clone())));
+    }
+    let mut found = availability::look(server, &service, &remote).await;
+    remote.available = found.available;
+    let (resources, documents, before) = match &known {
+        Some(known) => (known.resources.clone(), known.documents.clone(), known.available),
+        None => (None, Arc::default(), false),
+    };
+    remote.resources = found.resources.take().or_else(|| resources.clone());
+    remote.documents = match remote.available && (!before || remote.resources != resources) {
+        true => documents::fetch(&server.registry.caller, &remote, &availability::asker()).await,
+        false => documents,
+    };
+    let remote = match known {
+        Some(known) if known.looks_like(&remote) => known,
+        _ => Arc::new(remote),
+    };
+    Some((service, Some(found), Some(remote)))
 }
 
 /// 503 for a server that cannot be reached.
@@ -180,4 +246,5 @@ fn unreachable() -> ApiError {
     ApiError::unavailable("service unavailable")
 }
 
+pub(crate) use documents::into_second;
 pub(crate) use forward::forward;

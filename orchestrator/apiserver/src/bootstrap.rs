@@ -159,6 +159,7 @@ fn client_authentication(config: &BootstrapConfig) -> Value {
             "requestheader-client-ca-file": config.front_proxy_ca,
             "requestheader-extra-headers-prefix": r#"["X-Remote-Extra-"]"#,
             "requestheader-group-headers": r#"["X-Remote-Group"]"#,
+            "requestheader-uid-headers": r#"["X-Remote-Uid"]"#,
             "requestheader-username-headers": r#"["X-Remote-User"]"#,
         },
     })

@@ -81,6 +81,12 @@ pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(1);
 pub const AVAILABILITY_TIME_MAX: Duration = Duration::from_secs(5);
 /// How often extension servers are looked at when nothing changes.
 pub const AVAILABILITY_INTERVAL: Duration = Duration::from_secs(30);
+/// Extension servers that are looked at at once, so that slow ones do not hold up the others.
+pub const AVAILABILITY_LOOKS_MAX: usize = 8;
+/// How long an extension server may take to tell its OpenAPI.
+pub const OPENAPI_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of an OpenAPI document of an extension server; stops one that never ends.
+pub const OPENAPI_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long a conversion webhook may take (upstream's 30 s).
 pub const CONVERSION_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a write of a CustomResourceDefinition waits until its objects are served.

@@ -176,6 +176,11 @@ impl Caller {
         Caller { caches, dialer, tasks }
     }
 
+    /// Where its connections live.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// A connection to a place, still without TLS.
     pub async fn connect(&self, place: &Place) -> Result<ByteStream, CallError> {
         match place {
@@ -277,7 +282,7 @@ impl Caller {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
         self.tasks.spawn("forwarded request", async move {
             // The error is the body's, which tells it.
-            let _ = connection.await;
+            let _ = connection.with_upgrades().await;
         });
         let (_, host) = place.request_parts();
         let host = http::HeaderValue::from_str(&host).map_err(|error| CallError::Configuration(error.to_string()))?;

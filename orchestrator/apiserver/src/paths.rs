@@ -1,6 +1,6 @@
 //! Paths that are no resources: discovery, version, OpenAPI.
 
-use crate::aggregation::{Aggregation, Remote, merge};
+use crate::aggregation::{self, Aggregation, Remote, Remotes, merge};
 use crate::body::Response;
 use crate::registry::Caches;
 use crate::request::{Media, Shape, negotiate};
@@ -82,10 +82,11 @@ impl Made {
     }
 }
 
-/// Finished documents by path and form; all are of one catalog.
+/// Finished documents by path and form; all are of one catalog and of the same other servers.
 #[derive(Default)]
 struct Documents {
     of: Arc<Catalog>,
+    remotes: Arc<Remotes>,
     made: BTreeMap<(String, Form), Made>,
 }
 
@@ -107,17 +108,22 @@ impl Paths {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
         let form = Form::of(path, accept)?;
-        let catalog = self.caches.catalog();
-        let made = self.document(&catalog, path, form)?.ok_or_else(ApiError::no_such_path)?;
+        let (catalog, remotes) = (self.caches.catalog(), self.aggregation.all());
+        let made = self.document(&catalog, &remotes, path, form)?.ok_or_else(ApiError::no_such_path)?;
         let wanted = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("hash=")));
         let hashed = path.strip_prefix("/openapi/v3/").zip(wanted);
-        if let Some((document, hash)) = hashed
-            && hash != openapi::hash(&catalog, document)
-        {
-            let mut response = respond::bytes(301, respond::JSON, Bytes::new());
-            let place = format!("{path}?hash={}", openapi::hash(&catalog, document));
-            response.headers_mut().insert(LOCATION, HeaderValue::from_str(&place).map_err(ApiError::internal)?);
-            return Ok(response);
+        if let Some((document, wanted)) = hashed {
+            let remote = remotes.values().find(|remote| remote.api_path() == document);
+            let hash = match remote.and_then(|remote| remote.openapi()) {
+                Some((_, hash)) => hash.clone(),
+                None => openapi::hash(&catalog, document),
+            };
+            if wanted != hash {
+                let mut response = respond::bytes(301, respond::JSON, Bytes::new());
+                let place = HeaderValue::from_str(&format!("{path}?hash={hash}")).map_err(ApiError::internal)?;
+                response.headers_mut().insert(LOCATION, place);
+                return Ok(response);
+            }
         }
         let known = headers.get_all(IF_NONE_MATCH).iter().any(|value| matches_tag(value, &made.tag));
         let mut response = match known {
@@ -133,27 +139,31 @@ impl Paths {
         Ok(if respond::takes_gzip(headers) { respond::compress(response).await } else { response })
     }
 
-    fn document(&self, catalog: &Arc<Catalog>, path: &str, form: Form) -> Result<Option<Made>, ApiError> {
-        // What others serve may change at any time.
-        let remotes = if path.starts_with("/apis") { self.aggregation.all() } else { Vec::new() };
-        if !remotes.is_empty() {
-            return self.make(catalog, path, form, &remotes).map(Made::new).transpose();
-        }
+    fn document(
+        &self,
+        catalog: &Arc<Catalog>,
+        remotes: &Arc<Remotes>,
+        path: &str,
+        form: Form,
+    ) -> Result<Option<Made>, ApiError> {
         let key = (path.to_owned(), form);
         let lock = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let current =
+            |documents: &Documents| Arc::ptr_eq(&documents.of, catalog) && Arc::ptr_eq(&documents.remotes, remotes);
         {
             let mut documents = lock();
-            if !Arc::ptr_eq(&documents.of, catalog) {
-                *documents = Documents { of: catalog.clone(), made: BTreeMap::new() };
+            if !current(&documents) {
+                *documents = Documents { of: catalog.clone(), remotes: remotes.clone(), made: BTreeMap::new() };
             }
             if let Some(made) = documents.made.get(&key) {
                 return Ok(Some(made.clone()));
             }
         }
-        let Some(body) = self.make(catalog, path, form, &[]) else { return Ok(None) };
+        let others: Vec<Arc<Remote>> = remotes.values().cloned().collect();
+        let Some(body) = self.make(catalog, path, form, &others) else { return Ok(None) };
         let made = Made::new(body)?;
         let mut documents = lock();
-        if Arc::ptr_eq(&documents.of, catalog) {
+        if current(&documents) {
             documents.made.insert(key, made.clone());
         }
         Ok(Some(made))
@@ -180,26 +190,41 @@ impl Paths {
             ["api", version] => discovery::resource_list(catalog, "", version)?,
             ["apis", group, version] => discovery::resource_list(catalog, group, version)?,
             ["version"] => version(),
-            ["openapi", "v2"] if form == Form::Protobuf => return Some(openapi::v2::protobuf(catalog)),
-            ["openapi", "v2"] => openapi::v2::document(catalog),
-            ["openapi", "v3"] => Self::openapi_index(catalog),
-            ["openapi", "v3", rest @ ..] => return openapi::document(catalog, &rest.join("/")),
-            [""] => Self::root(catalog),
+            ["openapi", "v2"] => {
+                let mut document = openapi::v2::document(catalog);
+                aggregation::into_second(&mut document, remotes);
+                if form == Form::Protobuf {
+                    return Some(openapi::v2::protobuf(&document));
+                }
+                document
+            }
+            ["openapi", "v3"] => Self::openapi_index(catalog, remotes),
+            ["openapi", "v3", rest @ ..] => {
+                let path = rest.join("/");
+                let remote = remotes.iter().find(|remote| remote.api_path() == path);
+                let document = remote.and_then(|remote| remote.openapi()).map(|(document, _)| document.clone());
+                return document.or_else(|| openapi::document(catalog, &path));
+            }
+            [""] => Self::root(catalog, remotes),
             _ => return None,
         };
         Some(if form == Form::Yaml { yaml::to_string(&value).into() } else { value.to_string().into() })
     }
 
-    fn openapi_index(catalog: &Catalog) -> Value {
+    fn openapi_index(catalog: &Catalog, remotes: &[Arc<Remote>]) -> Value {
         let mut paths = Map::new();
-        for path in openapi::group_version_paths(catalog) {
+        let own = openapi::group_version_paths(catalog).into_iter().map(|path| {
             let hash = openapi::hash(catalog, &path);
+            (path, hash)
+        });
+        let others = remotes.iter().filter_map(|remote| Some((remote.api_path(), remote.openapi()?.1.clone())));
+        for (path, hash) in own.chain(others) {
             paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}));
         }
         json!({"paths": paths})
     }
 
-    fn root(catalog: &Catalog) -> Value {
+    fn root(catalog: &Catalog, remotes: &[Arc<Remote>]) -> Value {
         let mut paths: Vec<String> = [
             "/.well-known/openid-configuration",
             "/api",
@@ -233,6 +258,10 @@ impl Paths {
         }
         for path in openapi::group_version_paths(catalog) {
             paths.push(format!("/openapi/v3/{path}"));
+        }
+        for remote in remotes {
+            paths.extend([format!("/apis/{}", remote.group), format!("/{}", remote.api_path())]);
+            paths.extend(remote.openapi().map(|_| format!("/openapi/v3/{}", remote.api_path())));
         }
         paths.sort();
         paths.dedup();

@@ -29,8 +29,9 @@ pub use exec::{RemoteCommand, remote_command};
 pub use forward::port_forward;
 pub(crate) use kubelet::Target as PodTarget;
 pub use log::log;
-pub(crate) use proxy::{Behind, Name, proxy};
+pub(crate) use proxy::{Behind, Name, proxy, strip as strip_hop};
 pub use spdy::fuzz;
+pub(crate) use upgrade::{is_asked as is_upgrade, splice};
 
 use crate::node::NodeDialer;
 use runtime_base::Tasks;

@@ -53,7 +53,7 @@ pub fn document(catalog: &Catalog) -> Value {
     })
 }
 
-/// The document as the `openapi.v2.Document` message of gnostic.
-pub fn protobuf(catalog: &Catalog) -> Bytes {
-    Bytes::from(wire::document(&document(catalog)))
+/// A document as the `openapi.v2.Document` message of gnostic.
+pub fn protobuf(document: &Value) -> Bytes {
+    Bytes::from(wire::document(document))
 }

@@ -1,16 +1,13 @@
 //! Whether an extension server can be reached, told as the condition Available.
 
-use super::{GROUP, PLURAL, Remote, forward};
-use crate::auth::Attributes;
-use crate::body::{Body, full};
+use super::writer::{Act, write};
+use super::{Remote, forward};
+use crate::body::full;
 use crate::identity::Identity;
 use crate::limits;
-use crate::registry::{Change, ObjectReader, Part, Writing, timestamp};
+use crate::registry::{ObjectReader, timestamp};
 use crate::server::ApiServer;
-use bytes::BytesMut;
 use futures::FutureExt;
-use http_body_util::BodyExt;
-use orchestrator_apimachinery::schema::FieldValidation;
 use orchestrator_apimachinery::{ApiError, meta};
 use runtime_base::clock::within;
 use serde_json::{Value, json};
@@ -29,6 +26,23 @@ impl Found {
     pub fn failed(reason: &'static str, message: String) -> Self {
         Found { available: false, reason, message, resources: None }
     }
+}
+
+/// Who the server is when it asks for itself.
+pub(super) fn asker() -> Identity {
+    Identity::user("system:kube-aggregator", &["system:masters"])
+}
+
+/// The revisions of the Service and of the EndpointSlices that an APIService hangs on.
+pub(super) fn backing(server: &Arc<ApiServer>, service: &Value) -> Vec<String> {
+    let text = |key: &str| service["spec"]["service"][key].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
+    let caches = server.caches();
+    let read = |bytes: bytes::Bytes| serde_json::from_slice::<Value>(&bytes).ok();
+    let slices = caches.list("discovery.k8s.io", "endpointslices", Some(namespace)).into_iter().filter_map(read);
+    let own = slices.filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == name);
+    let found = caches.get("", "services", namespace, name).and_then(read);
+    found.into_iter().chain(own).map(|object| meta::resource_version(&object).to_owned()).collect()
 }
 
 /// Looks whether an APIService can be reached.
@@ -85,7 +99,7 @@ fn missing(server: &Arc<ApiServer>, service: &Value) -> Option<Found> {
 async fn ask(server: &Arc<ApiServer>, remote: &Remote) -> Found {
     let path = format!("/apis/{}/{}", remote.group, remote.version);
     let failed = |why: String| Found::failed("FailedDiscoveryCheck", why);
-    let who = Identity::user("system:kube-aggregator", &["system:masters"]);
+    let who = asker();
     let request = http::Request::get(&path).header(http::header::ACCEPT, "application/json").body(full(""));
     let Ok(request) = request else { return failed(format!("{path} is no path")) };
     let caller = &server.registry.caller;
@@ -95,7 +109,7 @@ async fn ask(server: &Arc<ApiServer>, remote: &Remote) -> Found {
         if !status.is_success() {
             return Err(format!("bad status from {}{path}: {}", remote.place, status.as_u16()));
         }
-        let body = collect(answer.into_body()).await?;
+        let body = forward::collect(answer.into_body(), limits::CALL_ANSWER_BYTES_MAX).await?;
         serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string())
     };
     match within(limits::AVAILABILITY_TIME_MAX, asking).await {
@@ -105,20 +119,6 @@ async fn ask(server: &Arc<ApiServer>, remote: &Remote) -> Found {
         Some(Err(why)) => failed(format!("failing or missing response from {}{path}: {why}", remote.place)),
         None => failed(format!("failing or missing response from {}{path}: context deadline exceeded", remote.place)),
     }
-}
-
-/// The bytes of an answer.
-async fn collect(mut body: Body) -> Result<BytesMut, String> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| error.to_string())?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > limits::CALL_ANSWER_BYTES_MAX {
-            return Err(format!("the answer is over {} bytes", limits::CALL_ANSWER_BYTES_MAX));
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
 }
 
 /// Writes what was found into the APIService's status, if it is news.
@@ -146,32 +146,5 @@ pub(super) async fn tell(server: &Arc<ApiServer>, service: &Value, found: &Found
         new["status"]["conditions"] = json!(conditions);
         Ok(new)
     };
-    let catalog = server.caches().catalog();
-    let kind = catalog.resource(GROUP, "v1", PLURAL).ok_or_else(ApiError::no_such_path)?;
-    let name = meta::name(service);
-    let what = Attributes {
-        verb: "update".into(),
-        group: GROUP.into(),
-        version: "v1".into(),
-        resource: PLURAL.into(),
-        subresource: "status".into(),
-        name: name.into(),
-        ..Attributes::default()
-    };
-    let who = Identity::user("system:apiserver", &["system:masters"]);
-    let mut writing = Writing {
-        kind,
-        who: &who,
-        what: &what,
-        dry_run: false,
-        validation: FieldValidation::Ignore,
-        manager: "kube-apiserver".into(),
-        applied: false,
-        warnings: Vec::new(),
-    };
-    let change = Change { namespace: "", name, part: Part::Raw, make: &mut make, duplicates: Vec::new() };
-    match server.registry.change(&mut writing, change).await {
-        Err(error) if error.code == 404 => Ok(()),
-        done => done.map(drop),
-    }
+    write(server, meta::name(service), Act::Status(&mut make)).await
 }

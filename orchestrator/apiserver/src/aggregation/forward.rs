@@ -1,12 +1,16 @@
 //! Requests that are sent on to extension servers, with who asks in their headers.
 
 use super::{Remote, unreachable};
-use crate::body::{Request, Response};
+use crate::audit::Hold;
+use crate::body::{Body, Request, Response, full};
 use crate::identity::Identity;
 use crate::outbound::Caller;
+use crate::stream::{is_upgrade, splice, strip_hop};
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, UPGRADE};
-use http::{HeaderMap, Version};
+use http::{HeaderMap, StatusCode, Version};
+use http_body_util::BodyExt;
 use orchestrator_apimachinery::ApiError;
 
 const USER: &str = "x-remote-user";
@@ -37,9 +41,38 @@ pub(super) async fn send(
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     *request.uri_mut() = path.parse().map_err(ApiError::internal)?;
     *request.version_mut() = Version::HTTP_11;
-    tell_who(request.headers_mut(), who)?;
+    let wanted = request.headers().get(UPGRADE).cloned().filter(|_| is_upgrade(&request));
+    let (hold, client) = (Hold::of(&request), hyper::upgrade::on(&mut request));
+    let headers = request.headers_mut();
+    strip_hop(headers);
+    tell_who(headers, who)?;
+    if let Some(protocol) = wanted {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
     let answer = caller.forward(&remote.place, &remote.trust, request).boxed().await;
-    answer.map_err(|error| ApiError::unavailable(format!("error trying to reach service: {error}")))
+    let mut answer =
+        answer.map_err(|error| ApiError::unavailable(format!("error trying to reach service: {error}")))?;
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        splice(caller.tasks(), client, hyper::upgrade::on(&mut answer), hold);
+        return Ok(answer.map(|_| full(Bytes::new())));
+    }
+    strip_hop(answer.headers_mut());
+    Ok(answer)
+}
+
+/// The bytes of an answer.
+pub(super) async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, String> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| error.to_string())?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            return Err(format!("the answer is over {bytes_max} bytes"));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
 }
 
 /// Takes away what the client said of itself and says who it is.
@@ -47,7 +80,7 @@ fn tell_who(headers: &mut HeaderMap, who: &Identity) -> Result<(), ApiError> {
     let foreign =
         |name: &HeaderName| name.as_str().starts_with("x-remote-") || name.as_str().starts_with("impersonate-");
     let names: Vec<HeaderName> = headers.keys().filter(|name| foreign(name)).cloned().collect();
-    for name in names.iter().chain([&AUTHORIZATION, &CONNECTION, &UPGRADE]) {
+    for name in names.iter().chain([&AUTHORIZATION]) {
         headers.remove(name);
     }
     let mut add = |name: &str, value: &str| -> Result<(), ApiError> {

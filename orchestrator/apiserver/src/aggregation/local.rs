@@ -1,13 +1,10 @@
 //! The APIServices of what this server answers itself.
 
-use super::{GROUP, PLURAL};
-use crate::auth::Attributes;
-use crate::identity::Identity;
-use crate::registry::{DeleteOptions, Writing};
+use super::GROUP;
+use super::writer::{Act, write};
 use crate::server::ApiServer;
-use orchestrator_apimachinery::schema::FieldValidation;
 use orchestrator_apimachinery::{ApiError, meta};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -56,7 +53,7 @@ pub(super) async fn register(server: &Arc<ApiServer>) -> Result<(), ApiError> {
         let version = (text("group"), text("version"));
         let managed = service["metadata"]["labels"][MANAGED].as_str() == Some("true");
         if managed && !wanted.contains_key(&version) && !service["spec"]["service"].is_object() {
-            write(server, "delete", meta::name(&service), None).await?;
+            write(server, meta::name(&service), Act::Delete).await?;
         }
         known.insert(version);
     }
@@ -78,39 +75,7 @@ pub(super) async fn register(server: &Arc<ApiServer>) -> Result<(), ApiError> {
                 "group": group, "version": version, "groupPriorityMinimum": minimum, "versionPriority": priority,
             },
         });
-        write(server, "create", &name, Some(service)).await?;
+        write(server, &name, Act::Create(service)).await?;
     }
     Ok(())
-}
-
-async fn write(server: &Arc<ApiServer>, verb: &str, name: &str, object: Option<Value>) -> Result<(), ApiError> {
-    let catalog = server.caches().catalog();
-    let kind = catalog.resource(GROUP, "v1", PLURAL).ok_or_else(ApiError::no_such_path)?;
-    let what = Attributes {
-        verb: verb.into(),
-        group: GROUP.into(),
-        version: "v1".into(),
-        resource: PLURAL.into(),
-        name: name.into(),
-        ..Attributes::default()
-    };
-    let who = Identity::user("system:apiserver", &["system:masters"]);
-    let mut writing = Writing {
-        kind,
-        who: &who,
-        what: &what,
-        dry_run: false,
-        validation: FieldValidation::Ignore,
-        manager: "kube-apiserver".into(),
-        applied: false,
-        warnings: Vec::new(),
-    };
-    let done = match object {
-        Some(object) => server.registry.create(&mut writing, object, Vec::new()).await,
-        None => server.registry.delete(&mut writing, "", name, &DeleteOptions::default()).await,
-    };
-    match done {
-        Err(error) if matches!(error.code, 404 | 409) => Ok(()),
-        done => done.map(drop),
-    }
 }

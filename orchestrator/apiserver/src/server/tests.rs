@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 mod admission;
+mod aggregation;
 mod api;
 mod apply;
 mod audit;

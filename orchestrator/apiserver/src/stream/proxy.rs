@@ -108,7 +108,7 @@ fn redirect(uri: &Uri) -> Result<Response, ApiError> {
 }
 
 /// Removes what is said to the next hop alone.
-fn strip(headers: &mut HeaderMap) {
+pub(crate) fn strip(headers: &mut HeaderMap) {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)

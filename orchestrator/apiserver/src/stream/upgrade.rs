@@ -36,7 +36,7 @@ fn words(request: &Request, name: HeaderName) -> impl Iterator<Item = &str> {
 }
 
 /// Whether the client wants to switch to another protocol.
-pub(super) fn is_asked(request: &Request) -> bool {
+pub(crate) fn is_asked(request: &Request) -> bool {
     words(request, CONNECTION).any(|word| word.eq_ignore_ascii_case("upgrade"))
 }
 
@@ -122,7 +122,7 @@ impl Agreed {
 
 /// Carries bytes both ways once both sides have switched. When one side ends, the other may say
 /// its last words.
-pub(super) fn splice(tasks: &Tasks, client: OnUpgrade, node: OnUpgrade, hold: Hold) {
+pub(crate) fn splice(tasks: &Tasks, client: OnUpgrade, node: OnUpgrade, hold: Hold) {
     tasks.spawn("spliced streams", async move {
         let _hold = hold;
         let (client, node) = match tokio::try_join!(client, node) {

@@ -30,7 +30,7 @@ fn the_document_speaks_v2() {
 
 #[test]
 fn each_kind_that_can_be_patched_has_a_path() {
-    let document = protobuf(&Catalog::builtin());
+    let document = protobuf(&document(&Catalog::builtin()));
     let text = String::from_utf8_lossy(&document);
     for expected in [
         "/api/v1/namespaces/{name}",

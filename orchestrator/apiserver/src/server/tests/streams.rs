@@ -20,7 +20,7 @@ pub(super) async fn pod(kit: &Kit, name: &str, containers: &[&str]) {
 }
 
 /// A connection to the server, as the administrator's.
-fn wire(kit: &Kit) -> DuplexStream {
+pub(super) fn wire(kit: &Kit) -> DuplexStream {
     let (client, server) = tokio::io::duplex(64 * 1024);
     let api = kit.server.clone();
     kit.tasks.spawn("server", async move {
