@@ -8,13 +8,15 @@
 mod usage;
 
 use super::{Admission, Operation};
+use crate::registry::cache::in_namespace;
 use crate::registry::{ObjectReader, Registry, Writing};
 use orchestrator_apimachinery::quantity::Quantity;
 use orchestrator_apimachinery::{ApiError, Scope, meta};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use usage::{Usage, missing_of_pod, of_object};
+use usage::{Usage, missing_of_pod};
 
+pub(crate) use usage::Counted;
 pub(super) use usage::of_running_pod as requests_of_pod;
 
 /// Whether a write has to take a turn, because its namespace has quotas.
@@ -41,11 +43,12 @@ pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), 
         return Ok(());
     }
     let kind = (&*writing.kind.group, &*writing.kind.plural);
-    let wanted = grown(of_object(kind, object), admission.old.map(|old| of_object(kind, old)));
+    let counted = Counted::new(kind, object);
+    let wanted = grown(&counted.usage, admission.old.map(|old| Counted::new(kind, old).usage));
     let mut refused = Vec::new();
     for bytes in &quotas {
         let quota: Value = serde_json::from_slice(bytes).map_err(ApiError::internal)?;
-        if kind == ("", "pods") && !usage::in_scope(&quota["spec"], object) {
+        if kind == ("", "pods") && !counted.is_in_scope(&quota["spec"]) {
             continue;
         }
         if kind != ("", "pods") && usage::is_scoped(&quota["spec"]) {
@@ -103,11 +106,11 @@ fn amounts(map: &Value) -> BTreeMap<String, Quantity> {
 }
 
 /// By how much usage grows; what shrinks or stays is left out.
-fn grown(new: Usage, old: Option<Usage>) -> Usage {
+fn grown(new: &Usage, old: Option<Usage>) -> Usage {
     let old = old.unwrap_or_default();
-    let growth = new.into_iter().map(|(resource, amount)| {
-        let before = old.get(&resource).copied().unwrap_or_default();
-        (resource, amount - before)
+    let growth = new.iter().map(|(resource, amount)| {
+        let before = old.get(resource).copied().unwrap_or_default();
+        (resource.clone(), *amount - before)
     });
     growth.filter(|(_, amount)| !amount.is_zero() && !amount.is_negative()).collect()
 }
@@ -124,16 +127,26 @@ fn used(admission: &Admission<'_>, quota: &Value, resources: &BTreeSet<&String>)
         if !usage::may_use(named, resources) || !seen.insert(named) {
             continue;
         }
-        for bytes in caches.list(&kind.group, &kind.plural, Some(namespace)) {
-            let Ok(object) = serde_json::from_slice::<Value>(&bytes) else { continue };
-            if named == ("", "pods") && !usage::in_scope(&quota["spec"], &object) {
-                continue;
+        let Some(cache) = caches.cache(&kind.group, &kind.plural) else { continue };
+        let (objects, ..) = cache.snapshot();
+        let objects = in_namespace(&objects, namespace);
+        let mut add = |usage: &Usage| {
+            for (resource, amount) in usage.iter().filter(|(resource, _)| resources.contains(resource)) {
+                let sum = total.entry(resource.clone()).or_default();
+                *sum = *sum + *amount;
             }
-            for (resource, amount) in of_object(named, &object) {
-                if resources.contains(&resource) {
-                    let sum = total.entry(resource).or_default();
-                    *sum = *sum + amount;
-                }
+        };
+        if let Some(mut each) = usage::of_each(named) {
+            let count = Quantity::from_millis(objects.count() as i64 * 1000);
+            each.values_mut().for_each(|amount| *amount = count);
+            add(&each);
+            continue;
+        }
+        for object in objects {
+            let counted =
+                object.counted(|bytes| Counted::new(named, &serde_json::from_slice(bytes).unwrap_or_default()));
+            if named != ("", "pods") || counted.is_in_scope(&quota["spec"]) {
+                add(&counted.usage);
             }
         }
     }

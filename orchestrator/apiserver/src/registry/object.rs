@@ -1,6 +1,7 @@
 //! An object in the cache: its JSON, and what selectors ask for.
 
 use super::{envelope, stored};
+use crate::admission::quota::Counted;
 use bytes::{BufMut, Bytes, BytesMut};
 use orchestrator_apimachinery::{ApiError, Kind};
 use orchestrator_store::{Entry, Revision};
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One object at one revision, as bytes to send.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Object {
     /// Whether it is still of another version than the kind of its cache.
     foreign: bool,
     deleting: bool,
+    counted: OnceLock<Box<Counted>>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +72,17 @@ impl Object {
             kind.selectable_fields.iter().map(|path| kind.field_text(&value, path).into_boxed_str()).collect()
         };
         let labels = labels.into_iter().collect();
-        Some(Object { key, revision, bytes, digits, labels, fields, foreign: false, deleting })
+        Some(Object {
+            key,
+            revision,
+            bytes,
+            digits,
+            labels,
+            fields,
+            foreign: false,
+            deleting,
+            counted: OnceLock::new(),
+        })
     }
 
     /// Whether it is still of another version than the kind of its cache.
@@ -81,6 +93,11 @@ impl Object {
     /// Whether it has a deletionTimestamp.
     pub(super) fn is_deleting(&self) -> bool {
         self.deleting
+    }
+
+    /// What quotas know of it, worked out by `count` at the first call.
+    pub(crate) fn counted(&self, count: impl FnOnce(&Bytes) -> Counted) -> &Counted {
+        self.counted.get_or_init(|| Box::new(count(&self.bytes)))
     }
 
     /// Its JSON.

@@ -21,6 +21,71 @@ fn count_name((group, plural): (&str, &str)) -> String {
     if group.is_empty() { format!("count/{plural}") } else { format!("count/{plural}.{group}") }
 }
 
+/// What a quota has to know of an object; worked out once for each object of the cache.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// What it uses.
+    pub(super) usage: Usage,
+    terminating: bool,
+    best_effort: bool,
+    crosses_namespaces: bool,
+    priority_class: Box<str>,
+}
+
+impl Counted {
+    pub(super) fn new(kind: (&str, &str), object: &Value) -> Self {
+        let pod = (kind == ("", "pods")).then_some(object);
+        let seconds = |pod: &Value| pod["spec"]["activeDeadlineSeconds"].as_i64();
+        Counted {
+            usage: of_object(kind, object),
+            terminating: pod.and_then(seconds).is_some_and(|seconds| seconds >= 0),
+            best_effort: pod.is_some_and(is_best_effort),
+            crosses_namespaces: pod.is_some_and(crosses_namespaces),
+            priority_class: pod.and_then(|pod| pod["spec"]["priorityClassName"].as_str()).unwrap_or_default().into(),
+        }
+    }
+
+    /// Whether a Pod is of a quota's scopes.
+    pub(super) fn is_in_scope(&self, spec: &Value) -> bool {
+        let plain = spec["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let expressions = spec["scopeSelector"]["matchExpressions"].as_array().into_iter().flatten();
+        plain.into_iter().all(|scope| self.has_scope(scope)) && expressions.into_iter().all(|wanted| self.fits(wanted))
+    }
+
+    fn has_scope(&self, scope: &str) -> bool {
+        match scope {
+            "Terminating" => self.terminating,
+            "NotTerminating" => !self.terminating,
+            "BestEffort" => self.best_effort,
+            "NotBestEffort" => !self.best_effort,
+            "PriorityClass" => !self.priority_class.is_empty(),
+            "CrossNamespacePodAffinity" => self.crosses_namespaces,
+            _ => false,
+        }
+    }
+
+    fn fits(&self, wanted: &Value) -> bool {
+        let scope = wanted["scopeName"].as_str().unwrap_or_default();
+        if scope != "PriorityClass" {
+            return self.has_scope(scope) == (wanted["operator"] != "DoesNotExist");
+        }
+        let class = &*self.priority_class;
+        let listed = wanted["values"].as_array().into_iter().flatten().any(|value| value == class);
+        match wanted["operator"].as_str() {
+            Some("In") => listed,
+            Some("NotIn") => !listed,
+            Some("DoesNotExist") => class.is_empty(),
+            _ => !class.is_empty(),
+        }
+    }
+}
+
+/// What each object of a kind uses alike, if one is like the other.
+pub(super) fn of_each(kind: (&str, &str)) -> Option<Usage> {
+    let alike = !matches!(kind, ("", "pods" | "services" | "persistentvolumeclaims"));
+    alike.then(|| of_object(kind, &Value::Null))
+}
+
 /// Whether objects of a kind can use one of the resources.
 pub(super) fn may_use(kind: (&str, &str), resources: &BTreeSet<&String>) -> bool {
     let count = count_name(kind);
@@ -43,7 +108,7 @@ pub(super) fn may_use(kind: (&str, &str), resources: &BTreeSet<&String>) -> bool
 }
 
 /// What an object uses.
-pub(super) fn of_object(kind: (&str, &str), object: &Value) -> Usage {
+fn of_object(kind: (&str, &str), object: &Value) -> Usage {
     let one = Quantity::from_millis(1000);
     let mut usage = Usage::from([(count_name(kind), one)]);
     if !kind.0.is_empty() {
@@ -177,50 +242,16 @@ pub(super) fn is_scoped(spec: &Value) -> bool {
     some(&spec["scopes"]) || some(&spec["scopeSelector"]["matchExpressions"])
 }
 
-/// Whether a Pod is of a quota's scopes.
-pub(super) fn in_scope(spec: &Value, pod: &Value) -> bool {
-    let plain = spec["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let expressions = spec["scopeSelector"]["matchExpressions"].as_array().into_iter().flatten();
-    plain.into_iter().all(|scope| has_scope(scope, pod)) && expressions.into_iter().all(|wanted| fits(wanted, pod))
-}
-
-fn has_scope(scope: &str, pod: &Value) -> bool {
-    let terminating = pod["spec"]["activeDeadlineSeconds"].as_i64().is_some_and(|seconds| seconds >= 0);
-    match scope {
-        "Terminating" => terminating,
-        "NotTerminating" => !terminating,
-        "BestEffort" => is_best_effort(pod),
-        "NotBestEffort" => !is_best_effort(pod),
-        "PriorityClass" => pod["spec"]["priorityClassName"].as_str().is_some_and(|name| !name.is_empty()),
-        "CrossNamespacePodAffinity" => crosses_namespaces(pod),
-        _ => false,
-    }
-}
-
-fn fits(wanted: &Value, pod: &Value) -> bool {
-    let scope = wanted["scopeName"].as_str().unwrap_or_default();
-    if scope != "PriorityClass" {
-        return has_scope(scope, pod) == (wanted["operator"] != "DoesNotExist");
-    }
-    let class = pod["spec"]["priorityClassName"].as_str().unwrap_or_default();
-    let listed = wanted["values"].as_array().into_iter().flatten().any(|value| value == class);
-    match wanted["operator"].as_str() {
-        Some("In") => listed,
-        Some("NotIn") => !listed,
-        Some("DoesNotExist") => class.is_empty(),
-        _ => !class.is_empty(),
-    }
-}
-
 fn is_best_effort(pod: &Value) -> bool {
+    let asks = |resources: &Value| {
+        ["requests", "limits"]
+            .iter()
+            .any(|part| ["cpu", "memory"].iter().any(|name| !resources[*part][*name].is_null()))
+    };
     let containers = ["containers", "initContainers"]
         .into_iter()
         .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
-    !containers.into_iter().any(|container| {
-        ["requests", "limits"]
-            .iter()
-            .any(|part| ["cpu", "memory"].iter().any(|name| !container["resources"][*part][*name].is_null()))
-    })
+    !asks(&pod["spec"]["resources"]) && !containers.into_iter().any(|container| asks(&container["resources"]))
 }
 
 fn crosses_namespaces(pod: &Value) -> bool {

@@ -151,3 +151,34 @@ async fn devices_of_others_need_a_labelled_namespace() {
     kit.server.caches().fresh().await.unwrap();
     check(&kit.post(claims, claim("a")).await, 201, "");
 }
+
+#[tokio::test]
+async fn quotas_count_pods_of_their_scopes_and_what_they_need_at_once() {
+    let kit = kit().await;
+    let quota = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
+    let quotas = "/api/v1/namespaces/default/resourcequotas";
+    let hard = json!({"hard": {"requests.cpu": "1"}});
+    assert_eq!(kit.post(quotas, quota("cpu", hard)).await.0, 201);
+    let effortless = json!({"hard": {"pods": "1"}, "scopes": ["Terminating"]});
+    assert_eq!(kit.post(quotas, quota("short", effortless)).await.0, 201);
+    kit.server.caches().fresh().await.unwrap();
+    let asks = |cpu: &str| json!({"resources": {"requests": {"cpu": cpu}}});
+    // An init container needs more than the rest, beside the sidecar that started before it.
+    let mut heavy = pod("heavy", asks("100m"));
+    let sidecar =
+        json!({"name": "s", "image": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": "200m"}}});
+    let init = json!({"name": "i", "image": "i", "resources": {"requests": {"cpu": "500m"}}});
+    heavy["spec"]["initContainers"] = json!([sidecar, init]);
+    assert_eq!(kit.post(PODS, heavy).await.0, 201);
+    check(&kit.post(PODS, pod("b", asks("301m"))).await, 403, "requested: requests.cpu=301m, used: requests.cpu=700m");
+    // What a Pod says as a whole comes before its containers.
+    let mut whole = pod("whole", asks("10m"));
+    whole["spec"]["resources"] = json!({"requests": {"cpu": "400m"}});
+    check(&kit.post(PODS, whole).await, 403, "requested: requests.cpu=400m");
+    for (name, code) in [("one", 201), ("two", 403)] {
+        let mut short = pod(name, asks("1m"));
+        short["spec"]["activeDeadlineSeconds"] = json!(5);
+        assert_eq!(kit.post(PODS, short).await.0, code, "{name}");
+    }
+    assert_eq!(kit.post(PODS, pod("long", asks("1m"))).await.0, 201);
+}
