@@ -162,13 +162,13 @@ fn complete(admission: &Admission<'_>, object: &mut Value) -> Result<(), ApiErro
     MUTATING.iter().try_for_each(|plugin| plugin(admission, object))
 }
 
-/// Runs the plugins that only refuse, then policies and webhooks. On deletes, `object` is what is
-/// deleted.
-pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+/// Runs the plugins that only refuse, then policies and webhooks, then the quotas. On deletes, `object` is what is
+/// deleted. What comes back is to be held until the object is written, and the caches know it.
+pub(crate) async fn validate(admission: &Admission<'_>, object: &Value) -> Result<Option<quota::Turn>, ApiError> {
     VALIDATING.iter().try_for_each(|plugin| plugin(admission, object))?;
     dynamic::validate(admission, object).await?;
-    // Last, so that nothing is counted that is refused for another reason.
-    quota::validate(admission, object)
+    // Last, so that nothing is counted that is refused for another reason, and nobody waits for a webhook.
+    quota::admit(admission, object).await
 }
 
 /// Asks the webhooks that might change what is deleted. They cannot, but may refuse.

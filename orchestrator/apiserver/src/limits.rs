@@ -93,6 +93,10 @@ pub const CONVERSION_TIME_MAX: Duration = Duration::from_secs(30);
 pub const DEFINITION_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long after a look the objects of a deleted definition are looked at again.
 pub const DEFINITION_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How long a connection to a webhook or extension server may take, TLS included (upstream's 30 s).
+pub const CALL_CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// Endpoints of a Service that are tried for one connection.
+pub const ENDPOINT_TRIES_MAX: usize = 3;
 /// Bytes of a webhook's or extension server's answer; stops one that never ends.
 pub const CALL_ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Characters of a failed call's answer that the client is told.

@@ -23,7 +23,8 @@ use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -142,6 +143,8 @@ pub(crate) struct Trust {
     pub insecure: bool,
     /// A client certificate chain and its PKCS #8 key.
     pub identity: Option<(Vec<CertificateDer<'static>>, Vec<u8>)>,
+    /// Made of the above at the first call; it also remembers sessions, so that later handshakes are short.
+    pub made: OnceLock<Arc<rustls::ClientConfig>>,
 }
 
 impl Trust {
@@ -169,11 +172,13 @@ pub(crate) struct Caller {
     caches: Arc<Caches>,
     dialer: Arc<dyn NodeDialer>,
     tasks: Tasks,
+    /// Connections to Services so far; they go to the endpoints by turns.
+    turns: Arc<AtomicUsize>,
 }
 
 impl Caller {
     pub fn new(caches: Arc<Caches>, dialer: Arc<dyn NodeDialer>, tasks: Tasks) -> Self {
-        Caller { caches, dialer, tasks }
+        Caller { caches, dialer, tasks, turns: Arc::default() }
     }
 
     /// Where its connections live.
@@ -202,23 +207,37 @@ impl Caller {
         let known = known
             .ok_or_else(|| CallError::NoEndpoint(format!("service {name:?} in {namespace:?} has no port {port}")))?;
         let port_name = known["name"].as_str().unwrap_or_default();
-        let none = || CallError::NoEndpoint(format!("no endpoints available for service {name:?}"));
-        let (endpoint, port) = self.endpoint(namespace, name, port_name).ok_or_else(none)?;
-        self.connect_endpoint(namespace, &endpoint, port).await
+        let endpoints = self.endpoints(namespace, name, port_name);
+        let mut failed = CallError::NoEndpoint(format!("no endpoints available for service {name:?}"));
+        let first = self.turns.fetch_add(1, Ordering::Relaxed) % endpoints.len().max(1);
+        let (before, after) = endpoints.split_at(first);
+        for (endpoint, port) in after.iter().chain(before).take(limits::ENDPOINT_TRIES_MAX) {
+            match self.connect_endpoint(namespace, endpoint, *port).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 
-    /// A ready endpoint of a Service and the number of the named port there.
-    fn endpoint(&self, namespace: &str, service: &str, port_name: &str) -> Option<(Value, u16)> {
+    /// The ready endpoints of a Service, each with the number of the named port there.
+    fn endpoints(&self, namespace: &str, service: &str, port_name: &str) -> Vec<(Value, u16)> {
         let slices = self.caches.list("discovery.k8s.io", "endpointslices", Some(namespace));
         let slices = slices.iter().filter_map(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-        slices.filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == service).find_map(|slice| {
+        let own = slices.filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == service);
+        let of_slice = |mut slice: Value| {
             let mut ports = slice["ports"].as_array().into_iter().flatten();
-            let port = ports.find(|port| port["name"].as_str().unwrap_or_default() == port_name)?;
-            let port = u16::try_from(port["port"].as_u64()?).ok()?;
-            let mut endpoints = slice["endpoints"].as_array().into_iter().flatten();
-            let ready = endpoints.find(|one| one["conditions"]["ready"].as_bool() != Some(false))?;
-            Some((ready.clone(), port))
-        })
+            let port = ports.find(|port| port["name"].as_str().unwrap_or_default() == port_name);
+            let port = port.and_then(|port| u16::try_from(port["port"].as_u64()?).ok());
+            let endpoints = slice["endpoints"].take();
+            let endpoints = match endpoints {
+                Value::Array(endpoints) => endpoints,
+                _ => Vec::new(),
+            };
+            let ready = endpoints.into_iter().filter(|one| one["conditions"]["ready"].as_bool() != Some(false));
+            ready.filter_map(move |endpoint| Some((endpoint, port?)))
+        };
+        own.flat_map(of_slice).collect()
     }
 
     async fn connect_endpoint(&self, namespace: &str, endpoint: &Value, port: u16) -> Result<ByteStream, CallError> {
@@ -242,8 +261,11 @@ impl Caller {
     pub async fn connect_tls(&self, place: &Place, trust: &Trust) -> Result<ByteStream, CallError> {
         // What cannot work is told before anybody is dialled.
         let (connector, server_name) = connector(&place.server_name(), trust)?;
-        let stream = self.connect(place).await?;
-        shake(&connector, server_name, stream).await
+        let connecting = async {
+            let stream = self.connect(place).await?;
+            shake(&connector, server_name, stream).await
+        };
+        clock::within(limits::CALL_CONNECT_TIME_MAX, connecting).await.unwrap_or(Err(CallError::Timeout))
     }
 
     /// Posts JSON and returns the JSON that is answered with 200.
@@ -326,7 +348,7 @@ fn connector(name: &str, trust: &Trust) -> Result<(TlsConnector, ServerName<'sta
     let config = client_config(trust)?;
     let wrong = |_| CallError::Configuration(format!("{name:?} is no host name"));
     let server_name = ServerName::try_from(name.to_owned()).map_err(wrong)?;
-    Ok((TlsConnector::from(Arc::new(config)), server_name))
+    Ok((TlsConnector::from(config), server_name))
 }
 
 async fn shake(
@@ -386,7 +408,17 @@ pub(crate) async fn tcp(host: &str, port: u16) -> Result<ByteStream, CallError> 
     Ok(Box::new(stream))
 }
 
-fn client_config(trust: &Trust) -> Result<rustls::ClientConfig, CallError> {
+fn client_config(trust: &Trust) -> Result<Arc<rustls::ClientConfig>, CallError> {
+    match trust.made.get() {
+        Some(made) => Ok(made.clone()),
+        None => {
+            let made = Arc::new(make_config(trust)?);
+            Ok(trust.made.get_or_init(|| made).clone())
+        }
+    }
+}
+
+fn make_config(trust: &Trust) -> Result<rustls::ClientConfig, CallError> {
     let failed = |error: rustls::Error| CallError::Tls(error.to_string());
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()

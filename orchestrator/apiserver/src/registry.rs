@@ -37,6 +37,7 @@ pub(crate) use update::{Change, Make};
 pub(crate) use watch::{WatchOptions, include_object};
 
 use crate::admission::Dynamic;
+use crate::admission::quota::Turns;
 use crate::auth::{Attributes, Rbac};
 use crate::identity::Identity;
 use crate::outbound::Caller;
@@ -67,6 +68,8 @@ pub struct Registry {
     pub(crate) node_ports: RangeInclusive<u16>,
     /// Held by writes of kinds that take something from a shared range.
     pub(crate) allocation: tokio::sync::Mutex<()>,
+    /// Held by writes that quotas count.
+    pub(crate) quota_turns: Turns,
 }
 
 /// Who writes what, and how.

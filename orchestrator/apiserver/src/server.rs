@@ -1,6 +1,7 @@
 //! The server: who asks, whether they may, and where the request goes.
 
 use crate::admission::Dynamic;
+use crate::admission::quota::Turns;
 use crate::aggregation::{self, Aggregation};
 use crate::audit::{self, Audit, AuditConfig, AuditError, Trail};
 use crate::auth::{
@@ -133,6 +134,7 @@ impl ApiServer {
             service_cidr: config.service_cidr,
             node_ports: config.node_ports,
             allocation: tokio::sync::Mutex::new(()),
+            quota_turns: Turns::default(),
         };
         let aggregation = Arc::new(Aggregation::new(pki.front_proxy_client()?));
         let server = Arc::new(ApiServer {

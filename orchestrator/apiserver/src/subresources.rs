@@ -8,6 +8,7 @@ use crate::registry::{self, Change, DeleteOptions, Part};
 use crate::resources::{Asked, is_apply, read_object, read_patch_of, success};
 use crate::respond;
 use crate::stream::{self, RemoteCommand};
+use futures::FutureExt;
 use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, meta, schema};
 use serde_json::Value;
@@ -22,25 +23,25 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
         return Err(ApiError::method_not_allowed());
     }
     match (&*asked.kind.plural, name, verb) {
-        (_, "status", "get") => asked.get().await,
-        (_, "status", "update") => asked.update(request, Part::Status).await,
-        (_, "status", "patch") => asked.patch(request, Part::Status).await,
+        (_, "status", "get") => asked.get().boxed().await,
+        (_, "status", "update") => asked.update(request, Part::Status).boxed().await,
+        (_, "status", "patch") => asked.patch(request, Part::Status).boxed().await,
         (_, "scale", "get") => asked.respond(200, &registry::scale::of(asked.kind, &current(asked).await?)?),
-        (_, "scale", _) => scale(asked, request).await,
-        ("pods", "ephemeralcontainers" | "resize", "get") => asked.get().await,
-        ("pods", "ephemeralcontainers", _) => write_part(asked, request, Part::Ephemeral).await,
-        ("pods", "resize", _) => write_part(asked, request, Part::Resize).await,
-        ("certificatesigningrequests", "approval", "get") => asked.get().await,
-        ("certificatesigningrequests", "approval", _) => write_part(asked, request, Part::Approval).await,
-        ("pods" | "services" | "nodes", "proxy", _) => connect::proxy(asked, request).await,
-        ("namespaces", "finalize", _) => finalize(asked, request).await,
-        ("pods", "binding", _) => bind(asked, read_object(request).await?.value).await,
-        ("pods", "eviction", _) => evict(asked, request).await,
-        ("pods", "log", _) => log(asked, request.uri().clone().query().unwrap_or_default()).await,
-        ("pods", "portforward", _) => connect::port_forward(asked, request).await,
-        ("pods", "exec", _) => connect::remote_command(asked, request, RemoteCommand::Exec).await,
-        ("pods", "attach", _) => connect::remote_command(asked, request, RemoteCommand::Attach).await,
-        ("serviceaccounts", "token", _) => token(asked, request).await,
+        (_, "scale", _) => scale(asked, request).boxed().await,
+        ("pods", "ephemeralcontainers" | "resize", "get") => asked.get().boxed().await,
+        ("pods", "ephemeralcontainers", _) => write_part(asked, request, Part::Ephemeral).boxed().await,
+        ("pods", "resize", _) => write_part(asked, request, Part::Resize).boxed().await,
+        ("certificatesigningrequests", "approval", "get") => asked.get().boxed().await,
+        ("certificatesigningrequests", "approval", _) => write_part(asked, request, Part::Approval).boxed().await,
+        ("pods" | "services" | "nodes", "proxy", _) => connect::proxy(asked, request).boxed().await,
+        ("namespaces", "finalize", _) => finalize(asked, request).boxed().await,
+        ("pods", "binding", _) => bind(asked, request).boxed().await,
+        ("pods", "eviction", _) => evict(asked, request).boxed().await,
+        ("pods", "log", _) => log(asked, request.uri().clone().query().unwrap_or_default()).boxed().await,
+        ("pods", "portforward", _) => connect::port_forward(asked, request).boxed().await,
+        ("pods", "exec", _) => connect::remote_command(asked, request, RemoteCommand::Exec).boxed().await,
+        ("pods", "attach", _) => connect::remote_command(asked, request, RemoteCommand::Attach).boxed().await,
+        ("serviceaccounts", "token", _) => token(asked, request).boxed().await,
         _ => Err(ApiError::no_such_path()),
     }
 }
@@ -115,10 +116,15 @@ pub(crate) async fn bind_by_name(asked: &Asked<'_>, request: Request) -> Result<
     let Asked { server, who, query, shape, media, .. } = *asked;
     let of_pod =
         Asked { server, who, what: &what, target: &target, kind, query, shape, media, agent: asked.agent.clone() };
-    bind(&of_pod, binding).await
+    bind_to(&of_pod, binding).boxed().await
 }
 
-async fn bind(asked: &Asked<'_>, mut binding: Value) -> Result<Response, ApiError> {
+async fn bind(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
+    let binding = read_object(request).await?.value;
+    bind_to(asked, binding).boxed().await
+}
+
+async fn bind_to(asked: &Asked<'_>, mut binding: Value) -> Result<Response, ApiError> {
     let own = meta::name(&binding);
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));

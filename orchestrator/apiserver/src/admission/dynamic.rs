@@ -6,6 +6,7 @@ use super::view::Views;
 use super::webhook::{self, Webhook};
 use super::{Admission, Operation};
 use crate::registry::Registry;
+use futures::FutureExt;
 use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
 use std::sync::Arc;
@@ -54,11 +55,11 @@ pub(super) async fn mutate(admission: &Admission<'_>, object: &mut Value) -> Res
     let mut policies_again = Vec::new();
     if !policies.is_empty() && admission.operation != Operation::Delete {
         let bindings = current(registry, &compiled.mutating_bindings, "mutatingadmissionpolicybindings")?;
-        policies_again = policy::mutate(admission, (&policies, &bindings), object).await?;
+        policies_again = policy::mutate(admission, (&policies, &bindings), object).boxed().await?;
     }
-    let hooks_again = webhook::mutate(admission, &hooks, object).await?;
-    policy::mutate_again(admission, policies_again, object).await?;
-    webhook::mutate_again(admission, hooks_again, object).await
+    let hooks_again = webhook::mutate(admission, &hooks, object).boxed().await?;
+    policy::mutate_again(admission, policies_again, object).boxed().await?;
+    webhook::mutate_again(admission, hooks_again, object).boxed().await
 }
 
 /// Asks the mutating webhooks about an object that is deleted.
@@ -66,7 +67,7 @@ pub(super) async fn ask_about_delete(admission: &Admission<'_>, object: &Value) 
     let hooks = if is_exempt(admission) { return Ok(()) } else { mutating_hooks(admission.registry)? };
     match hooks.is_empty() {
         true => Ok(()),
-        false => webhook::mutate(admission, &hooks, &mut object.clone()).await.map(drop),
+        false => webhook::mutate(admission, &hooks, &mut object.clone()).boxed().await.map(drop),
     }
 }
 
@@ -80,7 +81,10 @@ pub(super) async fn validate(admission: &Admission<'_>, object: &Value) -> Resul
     let mut views = Views::new(admission, object);
     if !policies.is_empty() {
         let bindings = current(registry, &compiled.validating_bindings, "validatingadmissionpolicybindings")?;
-        policy::validate(admission, (&policies, &bindings), object, &mut views).await?;
+        policy::validate(admission, (&policies, &bindings), object, &mut views).boxed().await?;
     }
-    webhook::validate(admission, &hooks, object, &mut views).await
+    match hooks.is_empty() {
+        true => Ok(()),
+        false => webhook::validate(admission, &hooks, object, &mut views).boxed().await,
+    }
 }

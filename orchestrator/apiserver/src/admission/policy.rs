@@ -177,7 +177,7 @@ type Bound<'a, R> = (&'a [Arc<Policy<R>>], &'a [Arc<Binding>]);
 
 /// Whatever the policies say of a request: the evaluations that are due, in order; the errors of
 /// those that cannot be set up.
-fn evaluations<R>(
+async fn evaluations<R>(
     admission: &Admission<'_>,
     (policies, bindings): Bound<'_, R>,
     object: &Value,
@@ -193,7 +193,7 @@ fn evaluations<R>(
                 version: version.clone(),
                 params,
             };
-            match params::of(admission, policy.param_kind.as_ref(), binding.param_ref.as_ref()) {
+            match params::of(admission, policy.param_kind.as_ref(), binding.param_ref.as_ref()).await {
                 Ok(found) => due.extend(found.into_iter().map(|params| (one(params), Ok(())))),
                 Err(why) => due.push((one(None), Err(why))),
             }

@@ -8,25 +8,51 @@
 mod usage;
 
 use super::{Admission, Operation};
+use crate::registry::ObjectReader;
 use crate::registry::cache::in_namespace;
-use crate::registry::{ObjectReader, Registry, Writing};
+use bytes::Bytes;
 use orchestrator_apimachinery::quantity::Quantity;
 use orchestrator_apimachinery::{ApiError, Scope, meta};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use usage::{Usage, missing_of_pod};
 
 pub(crate) use usage::Counted;
 pub(super) use usage::of_running_pod as requests_of_pod;
 
-/// Whether a write has to take a turn, because its namespace has quotas.
-pub(crate) fn takes_turn(registry: &Registry, writing: &Writing<'_>) -> bool {
-    writing.kind.scope == Scope::Namespaced
-        && !registry.caches.list("", "resourcequotas", Some(&writing.what.namespace)).is_empty()
+/// Locks that namespaces share.
+const TURNS: usize = 64;
+
+/// The turns of writes that quotas count: those of one namespace come one after the other.
+pub(crate) struct Turns([Arc<Mutex<()>>; TURNS]);
+
+/// A turn, while it is held.
+pub(crate) type Turn = OwnedMutexGuard<()>;
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(std::array::from_fn(|_| Arc::default()))
+    }
 }
 
-/// Refuses what would exceed a quota.
-pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
+impl Turns {
+    async fn take(&self, namespace: &str) -> Turn {
+        let mut hasher = DefaultHasher::new();
+        namespace.hash(&mut hasher);
+        let place = hasher.finish() as usize % TURNS;
+        self.0[place].clone().lock_owned().await
+    }
+}
+
+fn quotas(admission: &Admission<'_>) -> Vec<Bytes> {
+    admission.registry.caches.list("", "resourcequotas", Some(&admission.writing.what.namespace))
+}
+
+/// Refuses what would exceed a quota; the turn to hold until it is written, if a quota counts it.
+pub(super) async fn admit(admission: &Admission<'_>, object: &Value) -> Result<Option<Turn>, ApiError> {
     let writing = admission.writing;
     let part = &*writing.what.subresource;
     let about = match admission.operation {
@@ -34,19 +60,23 @@ pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), 
         Operation::Update => matches!(part, "" | "resize"),
         Operation::Delete | Operation::Connect => false,
     };
-    if !about || writing.kind.scope != Scope::Namespaced || meta::is_deleting(object) {
-        return Ok(());
+    if !about || writing.kind.scope != Scope::Namespaced || meta::is_deleting(object) || quotas(admission).is_empty() {
+        return Ok(None);
     }
-    let namespace = &writing.what.namespace;
-    let quotas = admission.registry.caches.list("", "resourcequotas", Some(namespace));
-    if quotas.is_empty() {
-        return Ok(());
-    }
+    let registry = admission.registry;
+    let turn = registry.quota_turns.take(&writing.what.namespace).await;
+    registry.caches.fresh().await?;
+    check(admission, object, &quotas(admission))?;
+    Ok(Some(turn))
+}
+
+fn check(admission: &Admission<'_>, object: &Value, quotas: &[Bytes]) -> Result<(), ApiError> {
+    let writing = admission.writing;
     let kind = (&*writing.kind.group, &*writing.kind.plural);
     let counted = Counted::new(kind, object);
     let wanted = grown(&counted.usage, admission.old.map(|old| Counted::new(kind, old).usage));
     let mut refused = Vec::new();
-    for bytes in &quotas {
+    for bytes in quotas {
         let quota: Value = serde_json::from_slice(bytes).map_err(ApiError::internal)?;
         if kind == ("", "pods") && !counted.is_in_scope(&quota["spec"]) {
             continue;

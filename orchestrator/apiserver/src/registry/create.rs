@@ -124,11 +124,6 @@ impl Registry {
         self.track(writing, None, &mut object, claimed);
         admission::wait(self, writing, &object).await?;
         let hook = hooks::of(&kind);
-        let allocates = hook.allocates || admission::quota::takes_turn(self, writing);
-        let _turn = if allocates { Some(self.allocation.lock().await) } else { None };
-        if allocates {
-            self.caches.fresh().await?;
-        }
         let home = match self.known_home(writing) {
             Some(home) => Some(home),
             None => self.home(writing, meta::name(&object)).await?,
@@ -137,6 +132,10 @@ impl Registry {
         admission::mutate(&admission, &mut object).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
+        let _allocating = if hook.allocates { Some(self.allocation.lock().await) } else { None };
+        if hook.allocates {
+            self.caches.fresh().await?;
+        }
         kind.prepare_create(&mut object);
         kind.default(&mut object);
         (hook.complete)(self, &mut object, None)?;
@@ -145,7 +144,7 @@ impl Registry {
         let name = meta::name(&object).to_owned();
         writing.invalid_if_any(&name, errors)?;
         let admission = Admission::new(self, writing, Operation::Create, None);
-        admission::validate(&admission, &object).await?;
+        let turn = admission::validate(&admission, &object).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
         writing.warnings.extend((strategy.warnings)(&object));
@@ -157,7 +156,7 @@ impl Registry {
                 (self.insert(writing, &key, &mut stored, home).await?.0, None)
             }
         };
-        if allocates && !writing.dry_run {
+        if (hook.allocates || turn.is_some()) && !writing.dry_run {
             self.caches.wait(revision).await?;
         }
         Ok(Answer { object: with_revision(object, revision), json, deleted: false })

@@ -36,9 +36,8 @@ impl Registry {
         let kind = writing.kind.clone();
         let key = key(&kind, change.namespace, change.name);
         let hook = hooks::of(&kind);
-        let allocates = hook.allocates || (change.part == Part::Main && admission::quota::takes_turn(self, writing));
-        let _turn = if allocates { Some(self.allocation.lock().await) } else { None };
-        if allocates {
+        let _allocating = if hook.allocates { Some(self.allocation.lock().await) } else { None };
+        if hook.allocates {
             self.caches.fresh().await?;
         }
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
@@ -52,7 +51,7 @@ impl Registry {
                 true => (Some(raw.clone()), versions.show(&kind, raw).await?),
                 false => (None, raw),
             };
-            let (mut new, pinned) = self.successor(writing, &mut change, &old, revision).await?;
+            let (mut new, pinned, turn) = self.successor(writing, &mut change, &old, revision).await?;
             managed::settle(&mut new, &old);
             let mut stored = match versioned {
                 true => Some(versions.store(&kind, new.clone()).await?),
@@ -84,7 +83,7 @@ impl Registry {
             let beside = (hook.beside)(self, (!gone).then_some(&new), Some(&old))?;
             match self.compare_and(&key, revision, op, beside).await? {
                 Some(done) => {
-                    if allocates {
+                    if hook.allocates || turn.is_some() {
                         self.caches.wait(done).await?;
                     }
                     let json = sealed.and_then(|sealed| envelope::publish(&sealed, done)).map(|(json, _)| json);
@@ -114,21 +113,22 @@ impl Registry {
         }
     }
 
-    /// The new object, complete and checked, and whether it named a resourceVersion.
+    /// The new object, complete and checked, whether it named a resourceVersion, and what is held until it
+    /// is written.
     async fn successor(
         &self,
         writing: &mut Writing<'_>,
         change: &mut Change<'_>,
         old: &Value,
         revision: Revision,
-    ) -> Result<(Value, bool), ApiError> {
+    ) -> Result<(Value, bool, Option<admission::quota::Turn>), ApiError> {
         let kind = writing.kind.clone();
         let strategy = &kind.strategy;
         let mut new = (change.make)(&with_revision(old.clone(), revision))?;
         if change.part == Part::Raw {
             remove_meta(&mut new, "resourceVersion");
             self.track(writing, Some(old), &mut new, None);
-            return Ok((new, false));
+            return Ok((new, false, None));
         }
         let claimed = apply::take(&mut new);
         self.prepare_body(writing, &mut new, change.namespace)?;
@@ -152,14 +152,14 @@ impl Registry {
         change.part.validate(&kind, &new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
         let admission = Admission::new(self, writing, Operation::Update, Some(old)).at(revision);
-        admission::validate(&admission, &new).await?;
+        let turn = admission::validate(&admission, &new).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);
         if change.part == Part::Main {
             let warnings = strategy.update_warnings.map_or_else(|| (strategy.warnings)(&new), |of| of(&new, old));
             writing.warnings.extend(warnings);
         }
-        Ok((new, pinned))
+        Ok((new, pinned, turn))
     }
 }
 

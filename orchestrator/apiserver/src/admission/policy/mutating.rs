@@ -86,7 +86,7 @@ pub(in crate::admission) async fn mutate(
     object: &mut Value,
 ) -> Result<Again, ApiError> {
     let mut again = Vec::new();
-    for (evaluation, ready) in evaluations(admission, bound, object) {
+    for (evaluation, ready) in evaluations(admission, bound, object).await {
         if let Err(why) = ready {
             if evaluation.policy.fails_closed {
                 return Err(failed(admission, &evaluation, object, &why));

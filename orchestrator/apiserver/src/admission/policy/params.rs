@@ -7,7 +7,7 @@ use orchestrator_apimachinery::{Scope, meta};
 use serde_json::Value;
 
 /// One entry for each evaluation; `Some(Null)`-like absence (`None`) where there are no parameters.
-pub(super) fn of(
+pub(super) async fn of(
     admission: &Admission<'_>,
     kind: Option<&(String, String)>,
     reference: Option<&Value>,
@@ -34,18 +34,22 @@ pub(super) fn of(
         (Scope::Namespaced, namespace) => namespace.to_owned(),
     };
     let caches = &admission.registry.caches;
+    let (group, plural) = kind.stored_resource();
     let read = |bytes: bytes::Bytes| serde_json::from_slice::<Value>(&bytes).ok();
-    let found: Vec<Option<Value>> = match reference["name"].as_str().filter(|name| !name.is_empty()) {
-        Some(name) => {
-            caches.get(&kind.group, &kind.plural, &namespace, name).and_then(read).into_iter().map(Some).collect()
-        }
+    let stored: Vec<Value> = match reference["name"].as_str().filter(|name| !name.is_empty()) {
+        Some(name) => caches.get(group, plural, &namespace, name).and_then(read).into_iter().collect(),
         None => {
             let selector = LabelSelector::from_object(&reference["selector"]).map_err(|error| error.message)?;
             let scope = (!namespace.is_empty()).then_some(namespace.as_str());
-            let all = caches.list(&kind.group, &kind.plural, scope).into_iter().filter_map(read);
-            all.filter(|object| selector.matches_object(object)).map(Some).collect()
+            let all = caches.list(group, plural, scope).into_iter().filter_map(read);
+            all.filter(|object| selector.matches_object(object)).collect()
         }
     };
+    let mut found = Vec::with_capacity(stored.len());
+    for object in stored {
+        let shown = admission.versions().show(kind, object).await;
+        found.push(Some(shown.map_err(|error| error.message)?));
+    }
     match (found.is_empty(), reference["parameterNotFoundAction"].as_str()) {
         (true, Some("Allow")) => Ok(Vec::new()),
         (true, _) => Err("no params found for policy binding with `Deny` parameterNotFoundAction".into()),

@@ -128,7 +128,7 @@ pub(in crate::admission) async fn validate<'a>(
 ) -> Result<(), ApiError> {
     const PLURAL: &str = "ValidatingAdmissionPolicy";
     let (mut denied, mut audited) = (None, Vec::new());
-    for (evaluation, ready) in evaluations(admission, bound, object) {
+    for (evaluation, ready) in evaluations(admission, bound, object).await {
         let refused = match ready {
             Ok(()) => {
                 let place = views.place(&evaluation.version).await?;

@@ -157,3 +157,32 @@ async fn a_webhook_for_one_version_of_a_custom_resource_sees_the_other_in_it() {
     assert_eq!((&request["kind"]["kind"], &request["resource"]["version"]), (&json!("Scale"), &json!("v1")));
     assert_eq!((&request["object"]["kind"], &request["subResource"]), (&json!("Scale"), &json!("scale")));
 }
+
+#[tokio::test]
+async fn a_webhook_may_write_to_the_namespace_whose_quota_the_request_waits_for() {
+    let kit = kit().await;
+    let quota = json!({"metadata": {"name": "q"}, "spec": {"hard": {"count/configmaps": "10"}}});
+    assert_eq!(kit.post("/api/v1/namespaces/default/resourcequotas", quota).await.0, 201);
+    let server = kit.server.clone();
+    let handler: crate::server::tests::extension::Handler = Arc::new(move |request| {
+        let server = server.clone();
+        async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let review: Value = serde_json::from_slice(&body).unwrap();
+            let name = format!("of-{}", review["request"]["name"].as_str().unwrap());
+            let made = super::super::request("POST", MAPS, &[], config_map(&name, "x").to_string());
+            let made = server.handle(admin(), made).await.status();
+            let response = json!({"uid": review["request"]["uid"], "allowed": made == 201});
+            let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
+            http::Response::new(body::full(review.to_string()))
+        }
+        .boxed()
+    });
+    let (port, certificate) = crate::server::tests::extension::serve(&kit.tasks, handler).await;
+    let only = json!([{"name": "n", "expression": "!object.metadata.name.startsWith('of-')"}]);
+    let more = json!({"matchConditions": only, "timeoutSeconds": 5});
+    configure(&kit, VALIDATING, "v", json!([hook("v.example.com", port, &certificate, more)])).await;
+    check(&kit.post(MAPS, config_map("a", "x")).await, 201, "");
+    check(&kit.get(&format!("{MAPS}/of-a")).await, 200, "");
+    check(&kit.patch(&format!("{MAPS}/a"), "merge", json!({"data": {"key": "y"}})).await, 400, "without explanation");
+}
