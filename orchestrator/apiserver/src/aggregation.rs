@@ -19,7 +19,7 @@ use bytes::Bytes;
 use documents::Documents;
 use futures::future::select_all;
 use futures::{FutureExt, StreamExt, stream};
-use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::{ApiError, meta};
 use runtime_base::clock::sleep;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
@@ -47,7 +47,8 @@ pub(crate) struct Remote {
     /// Its `APIResourceList`, as seen last.
     resources: Option<Value>,
     documents: Arc<Documents>,
-    /// The APIService's spec.
+    /// The APIService's uid and spec.
+    uid: String,
     spec: Value,
     /// The revisions of what it hung on when it was looked at.
     backing: Vec<String>,
@@ -67,8 +68,8 @@ impl Remote {
     /// Whether clients see the same of both.
     fn looks_like(&self, other: &Remote) -> bool {
         let same = |other: &Remote| Arc::ptr_eq(&self.documents, &other.documents);
-        (&self.spec, self.available, &self.resources, &self.backing)
-            == (&other.spec, other.available, &other.resources, &other.backing)
+        (&self.uid, &self.spec, self.available, &self.resources, &self.backing)
+            == (&other.uid, &other.spec, other.available, &other.resources, &other.backing)
             && same(other)
     }
 }
@@ -119,6 +120,7 @@ impl Aggregation {
                 priority: (number("groupPriorityMinimum"), number("versionPriority")),
                 resources: None,
                 documents: Arc::default(),
+                uid: meta::uid(service).to_owned(),
                 spec: spec.clone(),
                 backing: Vec::new(),
             })
@@ -219,7 +221,7 @@ async fn look_at(server: &Arc<ApiServer>, service: Value, due: bool) -> Option<L
     };
     remote.backing = availability::backing(server, &service);
     let known = aggregation.remote(&remote.group, &remote.version);
-    let known = known.filter(|known| known.spec == remote.spec);
+    let known = known.filter(|known| known.uid == remote.uid && known.spec == remote.spec);
     if let Some(known) = known.as_ref().filter(|known| !due && known.backing == remote.backing) {
         return Some((service, None, Some(known.clone())));
     }

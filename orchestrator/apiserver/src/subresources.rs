@@ -164,6 +164,7 @@ async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     writing.dry_run |= options.dry_run;
     label(asked, &mut eviction);
     let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut eviction).await?;
+    let options = DeleteOptions::parse(&eviction["deleteOptions"], asked.query)?;
     asked.server.registry.evict(&mut writing, &asked.target.namespace, &asked.target.name, &options).await?;
     succeeded(asked, &warnings)
 }

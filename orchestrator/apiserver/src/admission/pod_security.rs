@@ -7,6 +7,7 @@ mod checks;
 mod tests;
 
 use super::{Admission, Operation, is_pod};
+use crate::audit;
 use orchestrator_apimachinery::field::{Errors, Path};
 use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::Value;
@@ -72,6 +73,7 @@ fn validate_pod(admission: &Admission<'_>, pod: &Value) -> Result<(), ApiError> 
     let Some(namespace) = admission.namespace_object() else { return Ok(()) };
     let (level, name) = policy(namespace, "enforce");
     let violations = checks::violations(level, &pod["spec"], &pod["metadata"]);
+    audit::note(format!("{PREFIX}enforce-policy"), name.clone());
     if !violations.is_empty() {
         let why = format!("violates PodSecurity {name:?}: {}", violations.join(", "));
         return Err(admission.writing.forbidden(meta::name(pod), &why));
@@ -80,11 +82,16 @@ fn validate_pod(admission: &Admission<'_>, pod: &Value) -> Result<(), ApiError> 
     Ok(())
 }
 
+/// Tells, in a warning and in the audit log, what would not be let in at other levels.
 fn warn(admission: &Admission<'_>, namespace: &Value, spec: &Value, metadata: &Value) {
-    let (level, name) = policy(namespace, "warn");
-    let violations = checks::violations(level, spec, metadata);
-    if !violations.is_empty() {
-        admission.warn([format!("would violate PodSecurity {name:?}: {}", violations.join(", "))]);
+    let would_violate = |mode: &str| {
+        let (level, name) = policy(namespace, mode);
+        let violations = checks::violations(level, spec, metadata);
+        (!violations.is_empty()).then(|| format!("would violate PodSecurity {name:?}: {}", violations.join(", ")))
+    };
+    admission.warn(would_violate("warn"));
+    if let Some(text) = would_violate("audit") {
+        audit::note(format!("{PREFIX}audit-violations"), text);
     }
 }
 

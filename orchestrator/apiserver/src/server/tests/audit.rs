@@ -208,8 +208,20 @@ async fn policies_and_webhooks_annotate_what_they_saw() {
     check(&kit.post(&format!("{hooks}/validatingadmissionpolicybindings"), binding).await, 201, "");
     kit.server.caches().fresh().await.unwrap();
     check(&kit.post(MAPS, config_map("a", "1")).await, 201, "");
-    let events = lines(kit, dir.path(), 5).await;
+    let labels =
+        json!({"pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/audit": "restricted"});
+    let labelled = json!({"metadata": {"labels": labels}});
+    check(&kit.patch("/api/v1/namespaces/default", "merge", labelled).await, 200, "");
+    kit.post("/api/v1/namespaces/default/serviceaccounts", json!({"metadata": {"name": "default"}})).await;
+    kit.server.caches().fresh().await.unwrap();
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    check(&kit.post("/api/v1/namespaces/default/pods", pod).await, 201, "");
+    let events = lines(kit, dir.path(), 8).await;
     let annotations = &events.last().unwrap()["annotations"];
+    assert_eq!(annotations["pod-security.kubernetes.io/enforce-policy"], "baseline:latest", "{annotations}");
+    let violations = annotations["pod-security.kubernetes.io/audit-violations"].as_str().unwrap();
+    assert!(violations.starts_with("would violate PodSecurity \"restricted:latest\": "), "{violations}");
+    let annotations = &events[4]["annotations"];
     assert_eq!(annotations["m.example.com/seen"], "yes", "{annotations}");
     assert_eq!(annotations["p/name"], "a");
     assert_eq!(annotations["failed-open.mutating.webhook.admission.k8s.io/round_0_index_1"], "n.example.com");
