@@ -110,6 +110,14 @@ impl Admission<'_> {
     }
 }
 
+impl<'a> Admission<'a> {
+    /// The Pod that is changed, if it is one, and not by a subresource.
+    fn old_pod(&self) -> Option<&'a Value> {
+        let main = self.operation == Operation::Update && self.writing.what.subresource.is_empty();
+        self.old.filter(|_| main && is_pod(self.writing))
+    }
+}
+
 fn is_pod(writing: &Writing<'_>) -> bool {
     writing.kind.group.is_empty() && writing.kind.plural == "pods"
 }
@@ -129,10 +137,11 @@ const MUTATING: [Mutate; 10] = [
     ingress::mutate,
     topology::mutate,
 ];
-const VALIDATING: [Validate; 9] = [
+const VALIDATING: [Validate; 10] = [
     limit_ranger::validate,
     service_account::validate,
     pod_security::validate,
+    priority::validate,
     storage::validate_growth,
     certificates::validate,
     node_restriction::validate,

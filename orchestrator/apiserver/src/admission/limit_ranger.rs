@@ -137,11 +137,13 @@ fn excesses(item: &Value, type_: &str, asked: &Asked<'_>) -> Vec<String> {
 /// Refuses Pods and claims that leave the bounds.
 pub(super) fn validate(admission: &Admission<'_>, object: &Value) -> Result<(), ApiError> {
     let writing = admission.writing;
-    if admission.operation == Operation::Delete || !writing.what.subresource.is_empty() || meta::is_deleting(object) {
+    let resize = is_pod(writing) && writing.what.subresource == "resize";
+    let main = writing.what.subresource.is_empty();
+    if admission.operation == Operation::Delete || !(main || resize) || meta::is_deleting(object) {
         return Ok(());
     }
     let claim = writing.kind.group.is_empty() && writing.kind.plural == "persistentvolumeclaims";
-    let found = if is_pod(writing) && admission.operation == Operation::Create {
+    let found = if resize || (is_pod(writing) && admission.operation == Operation::Create) {
         of_pod(admission, object)
     } else if claim {
         let request = |resource: &str| amount(&object["spec"]["resources"]["requests"][resource]);

@@ -1,16 +1,23 @@
 //! Turns a Pod's priority class into its priority.
 
-use super::Admission;
+use super::{Admission, Operation};
 use crate::registry::ObjectReader;
-use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::{Value, json};
 
 /// The classes that every cluster has, even before their objects are there.
 const SYSTEM_CLASSES: [(&str, i64); 2] =
     [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
 
-/// Sets `spec.priority` and `spec.preemptionPolicy` of a new Pod.
+/// Sets `spec.priority` and `spec.preemptionPolicy` of a new Pod; a changed one keeps them.
 pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), ApiError> {
+    if let Some(old) = admission.old_pod() {
+        for field in ["priority", "preemptionPolicy"] {
+            if pod["spec"][field].is_null() && !old["spec"][field].is_null() {
+                pod["spec"][field] = old["spec"][field].clone();
+            }
+        }
+    }
     if !admission.creates_pod() {
         return Ok(());
     }
@@ -50,6 +57,23 @@ pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), A
         pod["spec"]["preemptionPolicy"] = json!(policy);
     }
     Ok(())
+}
+
+/// Refuses a second class that is for Pods that name none.
+pub(super) fn validate(admission: &Admission<'_>, class: &Value) -> Result<(), ApiError> {
+    let kind = admission.writing.kind;
+    let writes = matches!(admission.operation, Operation::Create | Operation::Update);
+    if kind.group != "scheduling.k8s.io" || kind.plural != "priorityclasses" || !writes {
+        return Ok(());
+    }
+    let other = global_default(admission).filter(|_| class["globalDefault"] == json!(true));
+    match other.as_ref().map(meta::name) {
+        Some(other) if admission.operation == Operation::Create || other != meta::name(class) => {
+            let why = format!("PriorityClass {other} is already marked as default. Only one default can exist");
+            Err(admission.writing.forbidden(meta::name(class), &why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The class that Pods get that name none; of several the lowest.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 const SECONDS: i64 = 300;
 const TAINTS: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
-/// Adds the two tolerations to a new Pod that has no such of its own.
+/// Adds the two tolerations to a Pod that has no such of its own; a changed one must not lose them.
 pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), ApiError> {
-    if !admission.creates_pod() {
+    if !admission.creates_pod() && admission.old_pod().is_none() {
         return Ok(());
     }
     if !pod["spec"]["tolerations"].is_array() {

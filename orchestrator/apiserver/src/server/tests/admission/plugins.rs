@@ -182,3 +182,48 @@ async fn quotas_count_pods_of_their_scopes_and_what_they_need_at_once() {
     }
     assert_eq!(kit.post(PODS, pod("long", asks("1m"))).await.0, 201);
 }
+
+#[tokio::test]
+async fn a_changed_pod_keeps_what_the_plugins_gave_it() {
+    let kit = kit().await;
+    let mut own = pod("a", json!({}));
+    own["spec"]["automountServiceAccountToken"] = json!(false);
+    own["spec"]["serviceAccountName"] = json!("default");
+    own["spec"]["serviceAccount"] = json!("default");
+    assert_eq!(kit.post(PODS, own.clone()).await.0, 201);
+    own["metadata"]["labels"] = json!({"new": "label"});
+    let (code, changed) = kit.put(&format!("{PODS}/a"), own).await;
+    assert_eq!(code, 200, "{changed}");
+    assert_eq!(changed["spec"]["priority"], 0);
+    assert_eq!(changed["spec"]["tolerations"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn limit_ranges_bound_what_a_pod_is_resized_to() {
+    let kit = kit().await;
+    assert_eq!(
+        kit.post(PODS, pod("a", json!({"resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "1"}}}))).await.0,
+        201
+    );
+    let range = json!({"metadata": {"name": "r"}, "spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]}});
+    assert_eq!(kit.post("/api/v1/namespaces/default/limitranges", range).await.0, 201);
+    kit.server.caches().fresh().await.unwrap();
+    let resize = |cpu: &str| json!({"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": cpu}}}]}});
+    let path = format!("{PODS}/a/resize");
+    let refused = kit.patch(&path, "strategic-merge", resize("3")).await;
+    check(&refused, 403, "maximum cpu usage per Container is 2, but limit is 3");
+    check(&kit.patch(&path, "strategic-merge", resize("2")).await, 200, "");
+}
+
+#[tokio::test]
+async fn one_priority_class_alone_is_the_default() {
+    let kit = kit().await;
+    let classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let class = |name: &str| json!({"metadata": {"name": name}, "value": 5, "globalDefault": true});
+    check(&kit.post(classes, class("a")).await, 201, "");
+    kit.server.caches().fresh().await.unwrap();
+    let refused = kit.post(classes, class("b")).await;
+    check(&refused, 403, "PriorityClass a is already marked as default. Only one default can exist");
+    let described = json!({"description": "the default"});
+    check(&kit.patch(&format!("{classes}/a"), "merge", described).await, 200, "");
+}
