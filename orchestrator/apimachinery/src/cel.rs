@@ -3,18 +3,24 @@
 //!
 //! The interpreter is the crate `cel` as `kube-cel` brings it. What it lacks is added here:
 //! structures (`Object{…}`, `JSONPatch{…}`) become maps, names that nobody declared are found
-//! when an expression is compiled, and each turn of a loop is counted against a limit.
+//! when an expression is compiled,
+//! types are values that can be compared, and each turn of a loop is counted against a limit.
 //!
 //! Source: <https://kubernetes.io/docs/reference/using-api/cel/>
 
 mod authorizer;
+mod check;
 mod convert;
+mod decl;
+mod functions;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
 pub use authorizer::{Check, Checker};
+pub(crate) use check::Checked;
 pub(crate) use convert::to_cel;
+pub(crate) use decl::{Decl, SIZE_UNKNOWN, Type};
 
 use crate::limits::{CEL_DEPTH_MAX, CEL_EXPRESSION_BYTES_MAX, CEL_SHALLOW_DEPTH_MAX, CEL_STACK_BYTES, CEL_STEPS_MAX};
 use kube_cel::KubeCelExt;
@@ -94,6 +100,9 @@ impl Scope {
                 _ => Ok(true),
             }
         });
+        context.add_function("type", |value: CelValue| -> Result<CelValue, ExecutionError> {
+            Ok(CelValue::String(Arc::new(convert::type_name(&value))))
+        });
         Scope { context, steps }
     }
 
@@ -151,12 +160,15 @@ fn parse(source: &str) -> Result<(IdedExpr, usize), CelError> {
     let broken = || CelError("compilation failed: the expression cannot be parsed".into());
     let parsing = || {
         let parsed = Parser::new().enable_optional_syntax(true).parse(source);
-        let parsed = parsed.map_err(|errors| CelError(format!("compilation failed: {errors}")))?;
+        let parsed =
+            parsed.map_err(|errors| CelError(format!("compilation failed: {errors}").replace("\n| ", "\n | ")))?;
         let depth = rewrite::depth(&parsed);
         if depth > CEL_DEPTH_MAX {
             return Err(CelError(format!("compilation failed: the expression is over {CEL_DEPTH_MAX} levels deep")));
         }
-        Ok((rewrite::expression(&parsed)?, depth))
+        let mut tree = rewrite::expression(&parsed)?;
+        rewrite::name_types(&mut tree, &mut Vec::new());
+        Ok((tree, depth))
     };
     on_a_deep_stack(parsing).unwrap_or_else(|| Err(broken()))
 }

@@ -3,7 +3,9 @@
 //! Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>
 
 mod arena;
+mod budget;
 mod column;
+mod decl;
 mod format;
 mod openapi;
 mod path;

@@ -43,3 +43,8 @@ pub const UPDATE_MANAGERS_MAX: usize = 10;
 pub const FIELD_MANAGER_BYTES_MAX: usize = 128;
 /// Selectable fields of a custom resource (upstream's 8); the caches hold each for every object.
 pub const SELECTABLE_FIELDS_MAX: usize = 8;
+/// Cost of a rule of a custom resource, over all values that it can be asked about in one request;
+/// stops definitions whose objects would hold a thread (upstream's 10,000,000).
+pub const CEL_RULE_COST_MAX: u64 = 10_000_000;
+/// The same of all rules of a schema (upstream's 100,000,000).
+pub const CEL_RULES_COST_MAX: u64 = 100_000_000;

@@ -53,3 +53,31 @@ pub(super) fn to_json(value: &Cel) -> Result<Value, CelError> {
         other => return Err(CelError(format!("a value of type {} has no JSON", other.type_of()))),
     })
 }
+
+/// Before the name of a type, when it is a value: no text of an object begins so.
+const TYPE_MARK: &str = "\u{1}type:";
+
+/// A type as a value.
+pub(super) fn type_value(name: &str) -> String {
+    format!("{TYPE_MARK}{name}")
+}
+
+/// The type of a value, as a value.
+pub(super) fn type_name(value: &Cel) -> String {
+    type_value(match value {
+        Cel::Null => "null_type",
+        Cel::Bool(_) => "bool",
+        Cel::Int(_) => "int",
+        Cel::UInt(_) => "uint",
+        Cel::Float(_) => "double",
+        Cel::String(text) if text.starts_with(TYPE_MARK) => "type",
+        Cel::String(_) => "string",
+        Cel::Bytes(_) => "bytes",
+        Cel::Timestamp(_) => "google.protobuf.Timestamp",
+        Cel::Duration(_) => "google.protobuf.Duration",
+        Cel::List(_) => "list",
+        Cel::Map(_) => "map",
+        Cel::Opaque(_) => "optional_type",
+        Cel::Function(..) => "function",
+    })
+}

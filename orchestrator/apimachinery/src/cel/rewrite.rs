@@ -13,7 +13,7 @@ pub(super) const STEP: &str = "@step";
 /// The variable that stands for a key or value of a map or list in a macro's result.
 const ACCUMULATOR: &str = "@result";
 /// Types as values, which are no variables.
-const TYPES: [&str; 14] = [
+const TYPES: [&str; 15] = [
     "bool",
     "bytes",
     "double",
@@ -24,6 +24,7 @@ const TYPES: [&str; 14] = [
     "map",
     "null_type",
     "optional",
+    "optional_type",
     "string",
     "timestamp",
     "type",
@@ -126,6 +127,64 @@ fn unescaped(field: &str) -> String {
         return word.to_owned();
     }
     ESCAPES.iter().fold(field.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+/// Puts a value in place of each type that is named where a value stands: `type(x) == int`.
+pub(super) fn name_types(tree: &mut IdedExpr, bound: &mut Vec<String>) {
+    match &mut tree.expr {
+        Expr::Ident(name) => {
+            let plain = name.trim_start_matches('.');
+            if TYPES.contains(&plain) && !bound.iter().any(|known| known == plain) {
+                tree.expr = Expr::Literal(LiteralValue::String(super::convert::type_value(plain).into()));
+            }
+        }
+        Expr::Select(select) => match dotted(select) {
+            Some(name) if !bound.iter().any(|known| known == "google") => {
+                tree.expr = Expr::Literal(LiteralValue::String(super::convert::type_value(name).into()));
+            }
+            _ => name_types(&mut select.operand, bound),
+        },
+        Expr::Call(call) => {
+            if let Some(target) = call.target.as_deref_mut().filter(|target| !is_library(target)) {
+                name_types(target, bound);
+            }
+            call.args.iter_mut().for_each(|one| name_types(one, bound));
+        }
+        Expr::List(list) => list.elements.iter_mut().for_each(|one| name_types(one, bound)),
+        Expr::Map(map) => {
+            for entry in &mut map.entries {
+                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
+                    name_types(&mut entry.key, bound);
+                    name_types(&mut entry.value, bound);
+                }
+            }
+        }
+        Expr::Comprehension(loops) => {
+            let loops = &mut **loops;
+            name_types(&mut loops.iter_range, bound);
+            name_types(&mut loops.accu_init, bound);
+            let before = bound.len();
+            bound.push(loops.iter_var.clone());
+            bound.push(loops.accu_var.clone());
+            bound.extend(loops.iter_var2.clone());
+            for one in [&mut loops.loop_cond, &mut loops.loop_step, &mut loops.result] {
+                name_types(one, bound);
+            }
+            bound.truncate(before);
+        }
+        _ => {}
+    }
+}
+
+/// `google.protobuf.Timestamp` and `google.protobuf.Duration`, which are written with dots.
+fn dotted(select: &SelectExpr) -> Option<&'static str> {
+    let Expr::Select(package) = &select.operand.expr else { return None };
+    let Expr::Ident(google) = &package.operand.expr else { return None };
+    match (google.as_str(), package.field.as_str(), select.field.as_str()) {
+        ("google", "protobuf", "Timestamp") => Some("google.protobuf.Timestamp"),
+        ("google", "protobuf", "Duration") => Some("google.protobuf.Duration"),
+        _ => None,
+    }
 }
 
 /// The variables that an expression reads and does not bind itself.

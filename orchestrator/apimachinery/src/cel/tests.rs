@@ -40,6 +40,15 @@ fn expressions_have_the_value_that_kubernetes_gives_them() {
 }
 
 #[test]
+fn types_are_values() {
+    check("type(object.spec.replicas) == int && type(object.spec) == map && type([1]) == list", json!(true));
+    check("type(object.metadata.name) == string && type(oldObject) == null_type && type(1.5) == double", json!(true));
+    check("type(duration('1s')) == google.protobuf.Duration && type(type(1)) == type", json!(true));
+    check("type(1) == type(2) && type(1) != type('1') && type(1u) == uint && type(true) == bool", json!(true));
+    check("object.spec.containers.all(list, type(list) == map)", json!(true));
+}
+
+#[test]
 fn structures_become_objects() {
     check("Object{spec: Object.spec{replicas: 1, paused: true}}", json!({"spec": {"replicas": 1, "paused": true}}));
     check(
@@ -122,4 +131,71 @@ fn arbitrary_text_does_no_harm() {
         "[".repeat(90) + &"]".repeat(90),
     ];
     deep.iter().for_each(|text| fuzz(text.as_bytes()));
+}
+
+/// An object with a text of 10 bytes, a number, a list of 5 such texts and a map.
+fn declared() -> Decl {
+    let fields = [
+        ("name", Decl::text(10)),
+        ("count", Decl::scalar(Type::Int)),
+        ("share", Decl::scalar(Type::Double)),
+        ("on", Decl::scalar(Type::Bool)),
+        ("names", Decl::list(Decl::text(10), 5)),
+        ("labels", Decl::map(Decl::text(20), 8)),
+        ("any", Decl::unknown()),
+    ];
+    let fields = fields.into_iter().map(|(name, decl)| (name.to_owned(), decl)).collect();
+    Decl { kind: Type::Object(Arc::new(fields)), size: SIZE_UNKNOWN }
+}
+
+fn checked(source: &str) -> Result<(String, u64), CelError> {
+    let checked = Expression::compile(source, &["self"])?.check(&[("self", declared())])?;
+    Ok((checked.decl.kind.to_string(), checked.cost))
+}
+
+#[test]
+fn expressions_have_a_type_and_a_cost_before_they_are_evaluated() {
+    let expected = [
+        ("self.count <= 5", "bool", 3),
+        ("self.name.startsWith('abc')", "bool", 3),
+        ("self.name.contains('a')", "bool", 3),
+        ("self.names.all(n, n != '')", "bool", 28),
+        ("self.names.map(n, n.size())", "list(int)", 83),
+        ("self.names.filter(n, n.size() > 2)", "list(string)", 93),
+        ("self.labels.all(key, self.labels[key] != 'x')", "bool", 67),
+        ("self.?labels[?'a'].orValue('b')", "string", 4),
+        ("has(self.any) ? self.any.deep[0] : null", "dyn", 6),
+        ("self.name + '!' + string(self.count)", "string", 15),
+        ("self.count in [1, 2, 3]", "bool", 15),
+        ("{'a': 1}[self.name] == self.count", "bool", 36),
+        ("math.greatest(self.count, 1)", "dyn", 3),
+    ];
+    let found = expected.map(|(source, ..)| (source, checked(source)));
+    let expected = expected.map(|(source, kind, cost)| (source, Ok((kind.to_owned(), cost))));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_does_not_fit_together_is_told_with_its_place() {
+    for (source, why) in [
+        ("self.nothing > 1", "ERROR: <input>:1:5: undefined field 'nothing'\n | self.nothing > 1\n | ....^"),
+        ("has(self.nothing)", "undefined field 'nothing'"),
+        ("self.count == 'x'", "1:12: found no matching overload for '_==_' applied to '(int, string)'"),
+        ("self.count < self.name", "'_<_' applied to '(int, string)'"),
+        ("self.share == self.count", "'_==_' applied to '(double, int)'"),
+        ("self.count + self.name", "'_+_' applied to '(int, string)'"),
+        ("self.on && self.count", "'_&&_' applied to '(bool, int)'"),
+        ("!self.count", "'!_' applied to '(int)'"),
+        ("self.count in self.names", "'@in' applied to '(int, list(string))'"),
+        ("self.names['a']", "'_[_]' applied to '(list(string), string)'"),
+        ("self.count == null", "'_==_' applied to '(int, null)'"),
+        ("self.names.all(n, n > 3)", "'_>_' applied to '(string, int)'"),
+        ("self.count.all(n, true)", "expression of type 'int' cannot be range of a comprehension"),
+        ("self.count.startsWith('a')", "'startsWith' applied to 'int.(string)'"),
+        ("self.name.frobnicate()", "undeclared reference to 'frobnicate' (in container '')"),
+        ("self.name.first == 1", "type 'string' does not support field selection"),
+    ] {
+        let error = checked(source).unwrap_err().to_string();
+        assert!(error.starts_with("compilation failed: ") && error.contains(why), "{source}: {error}");
+    }
 }

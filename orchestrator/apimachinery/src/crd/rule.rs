@@ -19,26 +19,32 @@ pub(super) const VARIABLES: [&str; 2] = ["self", "oldSelf"];
 /// One rule.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    text: String,
-    expression: Expression,
+    /// Its place in the list.
+    pub index: usize,
+    /// As it was written.
+    pub source: Value,
+    pub text: String,
+    pub expression: Expression,
     message: String,
-    message_expression: Option<Expression>,
+    pub message_expression: Option<Expression>,
     reason: Reason,
     /// Where errors point, below the place of the rule.
     field: String,
-    optional_old: bool,
+    pub optional_old: bool,
 }
 
 impl Rule {
     /// The rules of a list that compile; the others were refused with their definition.
     pub fn compile_all(list: &Value) -> Vec<Rule> {
-        list.as_array().into_iter().flatten().filter_map(Rule::compile).collect()
+        list.as_array().into_iter().flatten().enumerate().filter_map(Rule::compile).collect()
     }
 
-    fn compile(rule: &Value) -> Option<Rule> {
+    fn compile((index, rule): (usize, &Value)) -> Option<Rule> {
         let text = rule["rule"].as_str()?;
         let message_expression = rule["messageExpression"].as_str().filter(|text| !text.is_empty());
         Some(Rule {
+            index,
+            source: rule.clone(),
             text: text.to_owned(),
             expression: Expression::compile(text, &VARIABLES).ok()?,
             message: rule["message"].as_str().unwrap_or_default().to_owned(),

@@ -4,7 +4,7 @@
 
 use super::rule::VARIABLES;
 use super::shape::Shape;
-use super::{prune, validate};
+use super::{budget, prune, validate};
 use crate::cel::Expression;
 use crate::field::{Errors, Path};
 use crate::kinds::fields::{is_true, list, text};
@@ -35,7 +35,9 @@ pub(crate) fn check(schema: &Value, path: &Path, errors: &mut Errors) {
     invariants(schema, Level::Root, path, &mut found);
     complete(schema, schema, path, &mut found);
     if found.is_empty() {
-        defaults(&Shape::compile(schema), path, &mut found);
+        let shape = Shape::compile(schema);
+        defaults(&shape, path, &mut found);
+        budget::check(&shape, path, &mut found);
     }
     errors.0.extend(found.0);
 }
