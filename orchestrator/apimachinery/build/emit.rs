@@ -85,7 +85,7 @@ impl Emitter<'_> {
             let _ = writeln!(
                 fields,
                 "Field {{ name: Cow::Borrowed({field:?}), description: Cow::Borrowed({:?}), node: {node}, required: {}, \
-                 tags: Cow::Borrowed(&{:?}), list: {}, patch: {}, map: {}, zero: {} }},",
+                 tags: Cow::Borrowed(&{:?}), list: {}, patch: {}, map: {}, zero: {}, default: Cow::Borrowed(\"\") }},",
                 property["description"].as_str().unwrap_or_default(),
                 required.contains(&field.as_str()),
                 tag.map(Vec::as_slice).unwrap_or_default(),

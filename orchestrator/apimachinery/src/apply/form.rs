@@ -162,8 +162,8 @@ impl<'a> Struct<'a> {
 }
 
 impl Items<'_> {
-    /// The element of an item, `k:{"name":"a"}`; `None` when it has none of the keys. A protocol
-    /// that is not said is TCP, as the built-in types default it.
+    /// The element of an item, `k:{"name":"a"}`; `None` when it has none of the keys. A key that is
+    /// not said has its default; of the built-in types only a protocol has one.
     pub(super) fn element(self, item: &Value) -> Option<String> {
         let mut names: Vec<&str> = self.keys.iter().map(|key| &**key).collect();
         names.sort_unstable();
@@ -171,8 +171,11 @@ impl Items<'_> {
         for name in names {
             let value = match item.get(name) {
                 Some(value) if !value.is_null() => value.to_string(),
-                _ if name == "protocol" && !self.spot.loose && item.is_object() => "\"TCP\"".to_owned(),
-                _ => continue,
+                _ if !item.is_object() => continue,
+                _ => match self.default(name) {
+                    "" => continue,
+                    default => default.to_owned(),
+                },
             };
             text.push(if text.len() == 2 { '{' } else { ',' });
             text.push_str(&Value::String(name.to_owned()).to_string());
@@ -184,6 +187,17 @@ impl Items<'_> {
         }
         text.push('}');
         Some(text)
+    }
+
+    /// The default of a key as JSON; "" when there is none.
+    fn default(&self, name: &str) -> &str {
+        if !self.spot.loose {
+            return if name == "protocol" { "\"TCP\"" } else { "" };
+        }
+        match self.spot.node {
+            Node::Object(shape) => shape.field(name).map_or("", |field| &field.default),
+            _ => "",
+        }
     }
 
     /// Whether a field of an item tells which item it is.

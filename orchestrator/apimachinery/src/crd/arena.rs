@@ -55,6 +55,7 @@ fn field(name: &str, node: Node, shape: &Shape, required: bool) -> Field {
         patch: Patch { merge: false, replace: false, retain_keys: false, key: Cow::Borrowed("") },
         map: if shape.atomic { MapType::Atomic } else { MapType::Unset },
         zero: false,
+        default: shape.default.as_ref().map_or(Cow::Borrowed(""), |value| Cow::Owned(value.to_string())),
     }
 }
 

@@ -94,6 +94,8 @@ pub(crate) struct Field {
     pub(crate) map: MapType,
     /// Whether a protobuf zero is left out of the JSON.
     pub(crate) zero: bool,
+    /// The default of a custom resource's field as JSON; "" when there is none.
+    pub(crate) default: Text,
 }
 
 /// `x-kubernetes-list-type`
