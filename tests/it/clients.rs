@@ -63,3 +63,13 @@ fn the_python_client_works_unchanged() {
     command.arg(programs::repository().join("tests/it/python/client.py")).arg(image());
     assert!(succeeds(&server, command, "python").contains("all well"));
 }
+
+#[test]
+fn the_python_client_runs_commands_in_containers() {
+    let testbed = crate::streams::Testbed::start();
+    let mut command = Command::new(programs::python("python"));
+    command.arg(programs::repository().join("tests/it/python/exec.py")).env("KUBECONFIG", testbed.kubeconfig());
+    let output = command.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains("all well"), "{text}");
+}

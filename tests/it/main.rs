@@ -4,6 +4,7 @@
 
 mod api;
 mod clients;
+mod custom;
 mod images;
 mod matrix;
 mod network;

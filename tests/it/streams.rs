@@ -7,13 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use tests_kit::{Kubectl, programs};
 
 /// A server with such a node; it ends with this.
-struct Testbed {
+pub(crate) struct Testbed {
     process: Child,
     dir: PathBuf,
 }
 
 impl Testbed {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let test = std::env::current_exe().unwrap();
         let found = test.ancestors().map(|dir| dir.join("tests-testbed")).find(|path| path.is_file());
         let program = found.expect("cargo build -p tests-testbed makes the program");
@@ -28,8 +28,12 @@ impl Testbed {
         Testbed { process, dir }
     }
 
-    fn kubectl(&self) -> Kubectl {
-        Kubectl::new(&self.dir.join("kubeconfig"))
+    pub(crate) fn kubectl(&self) -> Kubectl {
+        Kubectl::new(&self.kubeconfig())
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
     }
 
     /// kubectl in this way, with text on its standard input.
@@ -117,4 +121,56 @@ fn kubectl_debugs_a_pod_with_another_container() {
     assert!(text(&done.stdout).contains("from the debugger\n"), "{} {}", text(&done.stdout), text(&done.stderr));
     let pod = testbed.kubectl().json(&["get", "pod", "web"]);
     assert_eq!(pod["spec"]["ephemeralContainers"][0]["targetContainerName"], "main");
+}
+
+#[test]
+fn kubectl_debugs_a_node() {
+    let testbed = Testbed::start();
+    for (index, way) in ways().iter().enumerate() {
+        let debug = ["debug", "-i", "node/here", "--image=host", "--quiet"];
+        let done = testbed.run(way, &debug, "echo from the node\nexit 0\n");
+        assert!(text(&done.stdout).contains("from the node\n"), "{} {}", text(&done.stdout), text(&done.stderr));
+        let pods = testbed.kubectl().json(&["get", "pods"]);
+        let is_debugger = |pod: &&serde_json::Value| {
+            pod["metadata"]["name"].as_str().unwrap().starts_with("node-debugger-here-")
+                && pod["spec"]["nodeName"] == "here"
+        };
+        assert_eq!(pods["items"].as_array().unwrap().iter().filter(is_debugger).count(), index + 1);
+    }
+}
+
+#[test]
+fn kubectl_runs_a_pod_and_removes_it() {
+    let testbed = Testbed::start();
+    for way in ways() {
+        let run = ["run", "once", "-i", "--rm", "--image=host", "--restart=Never", "--quiet"];
+        let done = testbed.run(&way, &run, "echo from within\nexit 0\n");
+        assert!(text(&done.stdout).contains("from within\n"), "{} {}", text(&done.stdout), text(&done.stderr));
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        let done = testbed.run(&way, &run, "exit 5\n");
+        assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
+        assert!(testbed.kubectl().fails(&["get", "pod", "once"]).contains("NotFound"));
+    }
+}
+
+#[test]
+fn kubectl_follows_a_log() {
+    let testbed = Testbed::start();
+    for (index, way) in ways().iter().enumerate() {
+        let output = testbed.dir.join(format!("log-{index}"));
+        let mut command = Command::new(&way.program);
+        command.args(["logs", "-f", "web"]).env("KUBECONFIG", testbed.kubeconfig()).env("HOME", &testbed.dir);
+        let process = tests_kit::process::Process::start("kubectl logs -f", command, &output);
+        let shows = |wanted: &str| {
+            tests_kit::wait_for("the log", crate::matrix::LIMIT, || {
+                let seen = process.printed();
+                if seen.contains(wanted) { Ok(()) } else { Err(seen) }
+            });
+        };
+        shows("the log of main\n");
+        let said = format!("said later {index}");
+        testbed.run(way, &["attach", "-i", "web"], &format!("echo {said}\nexit 0\n"));
+        shows(&said);
+        assert!(testbed.kubectl().ok(&["logs", "web"]).contains(&said));
+    }
 }

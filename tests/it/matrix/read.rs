@@ -86,6 +86,10 @@ fn explains(rows: &Rows) {
     rows.ok("explain pods --recursive", &["containers", "livenessProbe", "terminationGracePeriodSeconds"]);
     rows.ok("explain pods --output=plaintext-openapiv2", &["KIND:", "Pod", "spec"]);
     rows.ok("explain cronjob.spec", &["schedule", "concurrencyPolicy"]);
+    rows.ok(
+        "explain pod.spec.restartPolicy",
+        &["FIELD: restartPolicy <string>", "ENUM:", "    Always", "    OnFailure"],
+    );
     rows.fails("explain nonsense", 1, &["nonsense"]);
     // Every kind can be explained whole.
     let names = rows.ok("api-resources -o name --verbs=create", &[]);

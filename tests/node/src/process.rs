@@ -7,9 +7,10 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -35,11 +36,14 @@ pub struct Wish {
     pub tty: bool,
 }
 
-/// Runs the process to its end, or kills it when the client goes.
-pub async fn serve(socket: Socket, wish: Wish) {
+/// Where the output of a main process goes too.
+pub type Log = Option<Arc<watch::Sender<Vec<u8>>>>;
+
+/// Runs the process to its end, or kills it when the client goes; its exit code.
+pub async fn serve(socket: Socket, wish: Wish, log: Log) -> Option<i32> {
     let (sink, source) = socket.split();
     let (queue, messages) = mpsc::channel(CHUNKS_QUEUED_MAX);
-    tokio::join!(send(messages, sink), run(wish, source, queue));
+    tokio::join!(send(messages, sink), run(wish, source, queue, log)).1
 }
 
 async fn send(mut messages: mpsc::Receiver<Bytes>, mut sink: SplitSink<Socket, Message>) {
@@ -56,34 +60,42 @@ fn message(channel: u8, bytes: &[u8]) -> Bytes {
     [&[channel], bytes].concat().into()
 }
 
-async fn run(wish: Wish, source: SplitStream<Socket>, queue: mpsc::Sender<Bytes>) {
+async fn run(wish: Wish, source: SplitStream<Socket>, queue: mpsc::Sender<Bytes>, log: Log) -> Option<i32> {
     let mut command = Command::new(wish.command.first().map_or("", String::as_str));
     let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
     command.args(&wish.command[1..]).stdin(pipe(wish.stdin)).stdout(pipe(wish.stdout)).stderr(pipe(wish.stderr));
     if wish.tty {
         command.env("TERM", "dumb");
     }
+    let mut code = None;
     let status = match command.kill_on_drop(true).spawn() {
         Ok(mut child) => {
             let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
             let finished = async {
-                tokio::join!(output(STDOUT, stdout, &queue), output(STDERR, stderr, &queue));
+                tokio::join!(output(STDOUT, stdout, &queue, &log), output(STDERR, stderr, &queue, &log));
                 child.wait().await
             };
             tokio::select! {
-                ended = finished => of_exit(ended.ok()),
-                () = input(source, stdin, wish.tty, &queue) => return,
+                ended = finished => {
+                    code = ended.as_ref().ok().and_then(ExitStatus::code);
+                    of_exit(ended.ok())
+                }
+                () = input(source, stdin, wish.tty, &queue) => return None,
             }
         }
         Err(error) => failure(&error.to_string(), "InternalError", &Value::Null),
     };
     let _ = queue.send(message(ERROR, status.to_string().as_bytes())).await;
+    code
 }
 
-async fn output(channel: u8, stream: Option<impl AsyncRead + Unpin>, queue: &mpsc::Sender<Bytes>) {
+async fn output(channel: u8, stream: Option<impl AsyncRead + Unpin>, queue: &mpsc::Sender<Bytes>, log: &Log) {
     let Some(mut stream) = stream else { return };
     let mut buffer = vec![0; CHUNK_BYTES];
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        if let Some(log) = log {
+            log.send_modify(|text| text.extend_from_slice(&buffer[..count]));
+        }
         if queue.send(message(channel, &buffer[..count])).await.is_err() {
             return;
         }
@@ -95,6 +107,8 @@ async fn input(mut source: SplitStream<Socket>, mut stdin: Option<ChildStdin>, t
     while let Some(Ok(received)) = source.next().await {
         let bytes = match received {
             Message::Binary(bytes) => bytes,
+            // PyPI's client sends what it has as text.
+            Message::Text(text) => text.into(),
             Message::Close(_) => return,
             _ => continue,
         };
