@@ -1,5 +1,6 @@
 //! OpenAPI v3 and v2: what `kubectl explain` and client-side validation read.
 
+mod enums;
 mod general;
 mod paths;
 mod schemas;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// The version of Kubernetes whose API is described.
 const VERSION: &str = "v1.36.0";
 /// Raise it when the documents change otherwise than by the types: clients cache by the hash.
-const REVISION: &str = "2";
+const REVISION: &str = "3";
 
 /// Paths of the documents: `version`, `apis`, `apis/apps`, `api/v1`, `apis/apps/v1`.
 pub fn group_version_paths(catalog: &Catalog) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! The components: every type that the kinds of a group version are made of.
 
+use super::enums;
 use crate::kind::{Kind, Verb};
 use crate::schema::builtin_type;
 use crate::schema::types::{Field, ListType, MapType, Node, Type};
@@ -174,7 +175,7 @@ impl Components {
     fn object(&mut self, shape: &Type) -> Value {
         let mut properties = Map::new();
         for field in shape.fields.iter() {
-            properties.insert(field.name.clone().into_owned(), self.property(field));
+            properties.insert(field.name.clone().into_owned(), self.property(&shape.name, field));
         }
         let mut schema = json!({"type": "object", "properties": properties});
         if !shape.description.is_empty() {
@@ -189,8 +190,12 @@ impl Components {
         schema
     }
 
-    fn property(&mut self, field: &Field) -> Value {
+    fn property(&mut self, type_: &str, field: &Field) -> Value {
         let mut schema = self.node(&field.node);
+        let words = enums::of(type_, &field.name);
+        if !words.is_empty() {
+            schema["enum"] = json!(words);
+        }
         // What Go writes for a field that is no pointer.
         let default = match &field.node {
             Node::Text if field.required => Some(json!("")),

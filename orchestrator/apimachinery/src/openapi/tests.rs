@@ -56,6 +56,9 @@ fn kubectl_finds_in_the_document_what_it_looks_for() {
     assert_eq!(containers["x-kubernetes-patch-strategy"], "merge");
     assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
     assert!(containers["description"].as_str().unwrap().starts_with("List of containers"));
+    let pod = &schemas["io.k8s.api.core.v1.PodSpec"]["properties"];
+    assert_eq!(pod["restartPolicy"]["enum"], json!(["Always", "Never", "OnFailure"]));
+    assert_eq!(pod["nodeName"].get("enum"), None);
     let scale = &apps["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"]["get"];
     assert_eq!(scale["x-kubernetes-group-version-kind"]["group"], "autoscaling");
     assert!(schemas["io.k8s.api.apps.v1.DeploymentList"].is_object());
