@@ -56,9 +56,8 @@ impl Expression {
         let (tree, depth) = parse(source)?;
         let undeclared = rewrite::free_names(&tree).into_iter().find(|name| !declared.contains(&&**name));
         if let Some(name) = undeclared {
-            return Err(CelError(format!(
-                "compilation failed: ERROR: <input>: undeclared reference to '{name}' (in container '')"
-            )));
+            let why = format!("undeclared reference to '{name}' (in container '')");
+            return Err(check::located(source, &name, &why));
         }
         Ok(Expression { source: source.into(), tree: Arc::new(tree), depth })
     }

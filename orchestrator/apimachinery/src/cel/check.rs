@@ -271,19 +271,8 @@ impl Check<'_> {
         Err(self.error(token, &overload_words(name, decls)))
     }
 
-    /// Words as cel-go puts them, with the place in the source as far as it can be found.
     fn error(&self, token: &str, why: &str) -> CelError {
-        let at = place(self.source, token).unwrap_or(0) + usize::from(token == " in ");
-        let before = &self.source[..at];
-        let line = before.matches('\n').count();
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        let shown = self.source.lines().nth(line).unwrap_or_default();
-        let dots = ".".repeat(column);
-        CelError(format!(
-            "compilation failed: ERROR: <input>:{}:{}: {why}\n | {shown}\n | {dots}^",
-            line + 1,
-            column + 1
-        ))
+        located(self.source, token, why)
     }
 
     fn comprehension(&mut self, loops: &ComprehensionExpr) -> Found {
@@ -382,6 +371,18 @@ fn overload_words(name: &str, decls: &[Decl]) -> String {
         _ => format!("({})", kinds.join(", ")),
     };
     format!("found no matching overload for '{name}' applied to '{applied}'")
+}
+
+/// Words as cel-go puts them, with the place in the source as far as it can be found.
+pub(super) fn located(source: &str, token: &str, why: &str) -> CelError {
+    let at = place(source, token).unwrap_or(0) + usize::from(token == " in ");
+    let before = &source[..at];
+    let line = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    let shown = source.lines().nth(line).unwrap_or_default();
+    let (line, dots) = (line + 1, ".".repeat(column));
+    let column = column + 1;
+    CelError(format!("compilation failed: ERROR: <input>:{line}:{column}: {why}\n | {shown}\n | {dots}^"))
 }
 
 /// Where a word or sign stands first in a source, outside of its texts.

@@ -189,12 +189,18 @@ fn expressions_that_do_not_compile_are_refused() {
         POLICY,
         bad,
         expect![[r#"
-        spec.matchConditions[0].expression: Invalid value: "params.a": compilation failed: ERROR: <input>: undeclared reference to 'params' (in container '')
-        spec.variables[1].expression: Invalid value: "nothing": compilation failed: ERROR: <input>: undeclared reference to 'nothing' (in container '')
+        spec.matchConditions[0].expression: Invalid value: "params.a": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')
+         | params.a
+         | ^
+        spec.variables[1].expression: Invalid value: "nothing": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nothing' (in container '')
+         | nothing
+         | ^
         spec.validations[0].expression: Invalid value: "variables.v.replicas > (1": compilation failed: ERROR: <input>:1:26: Syntax error: missing ')' at '<EOF>'
-        | variables.v.replicas > (1
-        | .........................^
-        spec.validations[1].messageExpression: Invalid value: "authorizer.group('')": compilation failed: ERROR: <input>: undeclared reference to 'authorizer' (in container '')
+         | variables.v.replicas > (1
+         | .........................^
+        spec.validations[1].messageExpression: Invalid value: "authorizer.group('')": compilation failed: ERROR: <input>:1:1: undeclared reference to 'authorizer' (in container '')
+         | authorizer.group('')
+         | ^
     "#]],
     );
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod apply;
+
 pub(super) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 pub(super) const CRONTABS: &str = "/apis/stable.example.com/v1/namespaces/default/crontabs";
 
