@@ -2,10 +2,12 @@
 
 mod json;
 pub mod protobuf;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
 pub use json::Strict;
+pub use syntax::summary;
 
 use crate::schema::Schema;
 use crate::status::ApiError;
@@ -52,7 +54,8 @@ pub struct Decoded {
     pub duplicates: Vec<String>,
 }
 
-/// Decodes one object. Protobuf bodies name their own apiVersion and kind; `schema_of` finds the
+/// Decodes one object; the words of an error are those of Kubernetes' own decoder, which
+/// [`unrecognized`] puts into a sentence. Protobuf bodies name their own apiVersion and kind; `schema_of` finds the
 /// schema for them (and for JSON and YAML is not called).
 pub fn decode(
     format: Format,
@@ -67,13 +70,12 @@ pub fn decode(
 }
 
 fn decode_json(body: &[u8]) -> Result<Decoded, ApiError> {
-    let strict: Strict = serde_json::from_slice(body)
-        .map_err(|error| ApiError::bad_request(format!("the body is not valid JSON: {error}")))?;
+    let strict: Strict = serde_json::from_slice(body).map_err(|_| ApiError::bad_request(syntax::fault(body)))?;
     Ok(Decoded { value: strict.value, duplicates: strict.duplicates })
 }
 
 fn decode_yaml(body: &[u8]) -> Result<Decoded, ApiError> {
-    let refuse = |why: String| ApiError::bad_request(format!("the body is not valid YAML: {why}"));
+    let refuse = |why: String| ApiError::bad_request(format!("yaml: {why}"));
     let text = std::str::from_utf8(body).map_err(|error| refuse(error.to_string()))?;
     let mut documents = crate::yaml::parse_all(text).map_err(|error| refuse(error.to_string()))?;
     match (documents.pop(), documents.len()) {
@@ -81,6 +83,29 @@ fn decode_yaml(body: &[u8]) -> Result<Decoded, ApiError> {
         (None, _) => Err(refuse("it is empty".into())),
         _ => Err(refuse("it holds more than one document".into())),
     }
+}
+
+/// What upstream says of a body that cannot be decoded as an object of this kind.
+pub fn unrecognized(format: Format, kind: &str, body: &[u8], why: &ApiError) -> ApiError {
+    let before = if format == Format::Json { "couldn't get version/kind; json parse error: " } else { "" };
+    let (why, summary) = (&why.message, summary(body));
+    ApiError::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {before}{why} ({summary})"
+    ))
+}
+
+/// What upstream says of JSON that is no object.
+pub fn not_an_object(value: &Value) -> Option<ApiError> {
+    let what = match value {
+        Value::Object(_) | Value::Null => return None,
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+    };
+    const WANTED: &str =
+        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+    Some(ApiError::bad_request(format!("json: cannot unmarshal {what} into Go value of type {WANTED}")))
 }
 
 /// Feeds arbitrary bytes to the three decoders; what JSON gives must be written and read back.

@@ -45,7 +45,7 @@ impl Query {
 
     /// Whether a parameter is true, as upstream reads it: also when it stands without a value.
     pub fn flag(&self, key: &str) -> bool {
-        self.get(key).is_some_and(|value| !matches!(value, "false" | "0"))
+        self.get(key).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
     }
 
     /// A whole number.
@@ -54,20 +54,25 @@ impl Query {
             "" => Ok(None),
             text => match text.parse() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(ApiError::bad_request(format!("{key}: {text:?} is no whole number"))),
+                Err(_) => Err(ApiError::bad_request(not_a_number("ParseInt", text))),
             },
         }
     }
 
-    /// Whether `dryRun=All` was asked for.
-    pub fn dry_run(&self) -> Result<bool, ApiError> {
+    /// Checks the numbers of a list or watch, also those that it has no use for.
+    pub fn check_numbers(&self) -> Result<(), ApiError> {
+        ["limit", "timeoutSeconds"].iter().try_for_each(|key| self.number(key).map(drop))
+    }
+
+    /// Whether `dryRun=All` was asked for; an error names `options`, such as `PatchOptions`.
+    pub fn dry_run(&self, options: &str) -> Result<bool, ApiError> {
         match self.get("dryRun") {
             None | Some("") => Ok(false),
             Some("All") => Ok(true),
             Some(other) => {
                 let mut errors = Errors::default();
                 errors.not_supported(&Path::new("dryRun"), other, &["All"]);
-                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &errors))
+                Err(ApiError::invalid("meta.k8s.io", options, "", &errors))
             }
         }
     }
@@ -99,7 +104,8 @@ impl Query {
     }
 
     /// What `fieldValidation` says; unknown fields are warned about when it says nothing.
-    pub fn field_validation(&self) -> Result<FieldValidation, ApiError> {
+    /// An error names `options`, such as `PatchOptions`.
+    pub fn field_validation(&self, options: &str) -> Result<FieldValidation, ApiError> {
         match self.text("fieldValidation") {
             "" | "Warn" => Ok(FieldValidation::Warn),
             "Strict" => Ok(FieldValidation::Strict),
@@ -107,10 +113,22 @@ impl Query {
             other => {
                 let mut errors = Errors::default();
                 errors.not_supported(&Path::new("fieldValidation"), other, &["Ignore", "Strict", "Warn"]);
-                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &errors))
+                Err(ApiError::invalid("meta.k8s.io", options, "", &errors))
             }
         }
     }
+}
+
+/// Bytes of a wrong number that an error shows.
+const NUMBER_SHOWN_MAX: usize = 64;
+
+/// What upstream says of a text that is no whole number.
+pub(crate) fn not_a_number(function: &str, text: &str) -> String {
+    let digits = text.strip_prefix(['-', '+']).filter(|_| function == "ParseInt").unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let why = if is_number { "value out of range" } else { "invalid syntax" };
+    let shown: String = text.chars().take(NUMBER_SHOWN_MAX).collect();
+    format!("strconv.{function}: parsing {shown:?}: {why}")
 }
 
 fn percent_decode(text: &str) -> Option<String> {

@@ -15,20 +15,22 @@ use bytes::{Bytes, BytesMut};
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt};
 use http::Method;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, USER_AGENT};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use orchestrator_apimachinery::apply::manager_of_agent;
-use orchestrator_apimachinery::codec::{self, Decoded, Format, protobuf};
-use orchestrator_apimachinery::limits::BODY_BYTES_MAX;
+use orchestrator_apimachinery::codec::{self, Format, protobuf};
 use orchestrator_apimachinery::patch::PatchType;
 use orchestrator_apimachinery::{ApiError, Kind, Scope, Verb, meta, schema, table};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 mod apply;
+mod body;
 
 pub(crate) use apply::is_apply;
+use body::{read_body, read_patch};
+pub(crate) use body::{read_object, read_own};
 /// Patches of custom resources, whose types know no strategies.
 const PATCHES_OF_CUSTOM_RESOURCES: &str =
     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
@@ -147,43 +149,6 @@ fn is_component(kind: &Kind) -> bool {
     kind.group.is_empty() && kind.plural == "componentstatuses"
 }
 
-/// A request's body with its media type; refused when too large, if possible before it is read.
-pub(crate) async fn read_body(request: Request) -> Result<(Option<String>, Bytes), ApiError> {
-    let too_large = || ApiError::too_large(format!("limit is {BODY_BYTES_MAX} bytes"));
-    let (head, mut body) = request.into_parts();
-    let header = |name| head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    let content_type = header(CONTENT_TYPE).map(str::to_owned);
-    let announced = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|size| size > BODY_BYTES_MAX as u64) {
-        return Err(too_large());
-    }
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::bad_request(format!("cannot read the body: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > BODY_BYTES_MAX {
-            return Err(too_large());
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok((content_type, bytes.freeze()))
-}
-
-/// A request's body as an object.
-pub(crate) async fn read_object(request: Request) -> Result<Decoded, ApiError> {
-    let (content_type, body) = read_body(request).await?;
-    let format = Format::from_content_type(content_type.as_deref())?;
-    codec::decode(format, &body, &|api_version, kind| schema::of_kind(api_version, kind))
-}
-
-/// A patch's type and content.
-async fn read_patch(request: Request) -> Result<(PatchType, Value), ApiError> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let type_ = PatchType::from_content_type(content_type.as_deref())?;
-    let (_, body) = read_body(request).await?;
-    Ok((type_, codec::decode(Format::Json, &body, &|_, _| None)?.value))
-}
-
 /// What applies a patch to a view of an object.
 pub(crate) type Apply = Box<dyn Fn(&mut Value) -> Result<(), ApiError> + Send + Sync>;
 
@@ -213,8 +178,8 @@ impl<'a> Asked<'a> {
             kind: self.kind,
             who: self.who,
             what: self.what,
-            dry_run: self.query.dry_run()?,
-            validation: self.query.field_validation()?,
+            dry_run: self.query.dry_run(options)?,
+            validation: self.query.field_validation(options)?,
             manager,
             applied: false,
             warnings: Vec::new(),
@@ -260,6 +225,7 @@ impl<'a> Asked<'a> {
     }
 
     async fn list(&self) -> Result<Response, ApiError> {
+        self.query.check_numbers()?;
         let options = ListOptions::parse(self.query, self.kind)?;
         let list = self.server.registry.list(self.kind, &self.target.namespace, &options).await?;
         let mut metadata = json!({"resourceVersion": list.revision.to_string()});
@@ -337,6 +303,7 @@ impl<'a> Asked<'a> {
             const STREAMED: &str = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
             return Err(ApiError::not_acceptable(STREAMED));
         }
+        self.query.check_numbers()?;
         let options = WatchOptions::parse(self.query, self.kind, self.shape)?;
         let registry = &self.server.registry;
         let lines = registry.watch(self.kind, &self.target.namespace, options, &self.server.tasks).await?;
@@ -356,13 +323,13 @@ impl<'a> Asked<'a> {
 
     async fn create(&self, request: Request) -> Result<Response, ApiError> {
         let mut writing = self.writing()?;
-        let body = read_object(request).await?;
+        let body = read_own(request, self.kind).await?;
         let answer = self.server.registry.create(&mut writing, body.value, body.duplicates).await?;
         self.written(201, &answer, &writing.warnings)
     }
 
     pub async fn update(&self, request: Request, part: Part) -> Result<Response, ApiError> {
-        let body = read_object(request).await?;
+        let body = read_own(request, self.kind).await?;
         let mut make = |_: &Value| Ok(body.value.clone());
         self.change(part, body.duplicates.clone(), &mut make).await
     }

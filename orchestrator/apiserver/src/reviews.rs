@@ -4,7 +4,7 @@ use crate::auth::{Attributes, user_info};
 use crate::body::{Request, Response};
 use crate::identity::Identity;
 use crate::registry::timestamp;
-use crate::resources::{Asked, read_object};
+use crate::resources::{Asked, read_own};
 use crate::respond;
 use orchestrator_apimachinery::{ApiError, Kind, meta};
 use serde_json::{Value, json};
@@ -19,17 +19,10 @@ pub(crate) fn is_review(kind: &Kind) -> bool {
 /// Answers the review in a request's body.
 pub(crate) async fn create(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
     let mut writing = asked.writing()?;
-    let body = read_object(request).await?;
+    let body = read_own(request, asked.kind).await?;
     let mut review = body.value;
-    if !review.is_object() {
-        return Err(ApiError::bad_request("the body must be an object"));
-    }
     for (field, value) in [("apiVersion", asked.kind.api_version()), ("kind", asked.kind.kind.to_string())] {
-        match review[field].as_str().unwrap_or_default() {
-            found if found == value => {}
-            "" => review[field] = json!(value),
-            found => return Err(ApiError::bad_request(format!("the body must be a {}, not {found}", asked.kind.kind))),
-        }
+        review[field] = json!(value);
     }
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});

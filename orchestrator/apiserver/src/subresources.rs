@@ -56,7 +56,7 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     let mut writing = asked.writing()?;
     let (namespace, name) = (&*asked.target.namespace, &*asked.target.name);
     let answer = if asked.what.verb == "update" {
-        let body = read_object(request).await?.value;
+        let body = read_object(request, "Scale").await?.value;
         let mut make = |old: &Value| registry::scale::apply(asked.kind, &body, old);
         let change = Change { namespace, name, part: Part::Main, make: &mut make, duplicates: Vec::new() };
         asked.server.registry.change(&mut writing, change).await?
@@ -78,7 +78,7 @@ async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
 }
 
 async fn finalize(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let body = read_object(request).await?.value;
+    let body = read_object(request, "Namespace").await?.value;
     let name = &*asked.target.name;
     let mut make = |old: &Value| {
         let wanted = meta::resource_version(&body);
@@ -100,7 +100,7 @@ async fn write_part(asked: &Asked<'_>, request: Request, part: Part) -> Result<R
 
 /// A Binding in the namespace: the same as `pods/NAME/binding` of the Pod that it names.
 pub(crate) async fn bind_by_name(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let binding = read_object(request).await?.value;
+    let binding = read_object(request, "Binding").await?.value;
     let name = meta::name(&binding).to_owned();
     if name.is_empty() {
         let mut errors = Errors::default();
@@ -120,7 +120,7 @@ pub(crate) async fn bind_by_name(asked: &Asked<'_>, request: Request) -> Result<
 }
 
 async fn bind(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let binding = read_object(request).await?.value;
+    let binding = read_object(request, "Binding").await?.value;
     bind_to(asked, binding).boxed().await
 }
 
@@ -154,7 +154,7 @@ fn succeeded(asked: &Asked<'_>, warnings: &[String]) -> Result<Response, ApiErro
 }
 
 async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let mut eviction = read_object(request).await?.value;
+    let mut eviction = read_object(request, "Eviction").await?.value;
     let own = meta::name(&eviction);
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
@@ -170,7 +170,7 @@ async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
 }
 
 async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
-    let mut body = read_object(request).await?.value;
+    let mut body = read_object(request, "TokenRequest").await?.value;
     let account = current(asked).await?;
     let caches = &asked.server.registry.caches;
     label(asked, &mut body);

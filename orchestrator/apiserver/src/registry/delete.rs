@@ -51,7 +51,7 @@ impl DeleteOptions {
             uid: text(&body["preconditions"]["uid"]),
             revision: text(&body["preconditions"]["resourceVersion"]),
             propagation,
-            dry_run: dry_run || query.dry_run()?,
+            dry_run: dry_run || query.dry_run("DeleteOptions")?,
         })
     }
 

@@ -55,9 +55,8 @@ pub(crate) struct List {
 /// A revision in a query.
 pub(crate) fn parse_revision(text: &str) -> Result<Revision, ApiError> {
     text.parse().map_err(|_| {
-        let mut errors = Errors::default();
-        errors.invalid(&Path::new("resourceVersion"), text, "must be a whole number");
-        ApiError::invalid("meta.k8s.io", "ListOptions", "", &errors)
+        let why = crate::request::not_a_number("ParseUint", text);
+        ApiError::bad_request(format!("resourceVersion: Invalid value: {text:?}: {why}"))
     })
 }
 

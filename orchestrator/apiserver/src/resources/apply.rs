@@ -76,9 +76,8 @@ impl Asked<'_> {
         self.query.check_patch(true)?;
         let (_, body) = read_body(request).await?;
         let decoded = codec::decode(Format::Yaml, &body, &|_, _| None);
-        decoded.map(|decoded| decoded.value).map_err(|error| {
-            let why = error.message.trim_start_matches("the body is not valid YAML: ");
-            ApiError::bad_request(format!("error decoding YAML: {why}"))
-        })
+        decoded
+            .map(|decoded| decoded.value)
+            .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {}", error.message)))
     }
 }

@@ -15,6 +15,7 @@ mod aggregation;
 mod api;
 mod apply;
 mod audit;
+mod bodies;
 mod custom;
 mod deletion;
 mod evictions;
