@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
-/// The logs of all containers.
+/// A log that grows.
+pub type Log = Arc<watch::Sender<Vec<u8>>>;
+
+/// The logs of all containers, by Pod and container.
 #[derive(Default)]
-pub struct Logs(Mutex<BTreeMap<(String, String), Arc<watch::Sender<Vec<u8>>>>>);
+pub struct Logs(Mutex<BTreeMap<(String, String), Log>>);
 
 impl Logs {
     /// Where a container's main process writes.
-    pub fn writer(&self, pod: &str, container: &str) -> Arc<watch::Sender<Vec<u8>>> {
+    pub fn writer(&self, pod: &str, container: &str) -> Log {
         let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = || Arc::new(watch::Sender::new(format!("the log of {container}\n").into_bytes()));
         logs.entry((pod.to_owned(), container.to_owned())).or_insert_with(first).clone()

@@ -7,10 +7,9 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -37,7 +36,7 @@ pub struct Wish {
 }
 
 /// Where the output of a main process goes too.
-pub type Log = Option<Arc<watch::Sender<Vec<u8>>>>;
+pub type Log = Option<crate::log::Log>;
 
 /// Runs the process to its end, or kills it when the client goes; its exit code.
 pub async fn serve(socket: Socket, wish: Wish, log: Log) -> Option<i32> {

@@ -73,7 +73,7 @@ async fn main() -> anyhow::Result<()> {
     let stop = tasks.clone();
     tasks.spawn("node", async move {
         if let Err(error) = keep_pods(&node, ended, &stop).await {
-            println!("{error:#}");
+            tell(&error);
         }
     });
     let kubeconfig = dir.path().join("kubeconfig");
@@ -83,6 +83,12 @@ async fn main() -> anyhow::Result<()> {
     let _ = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
     tasks.cancel();
     Ok(())
+}
+
+/// What went wrong on the node, which goes on.
+#[expect(clippy::print_stdout, reason = "whoever reads the path may read this too")]
+fn tell(error: &anyhow::Error) {
+    println!("{error:#}");
 }
 
 fn operator() -> Identity {
@@ -138,7 +144,7 @@ async fn keep_pods(server: &Arc<ApiServer>, mut ended: mpsc::Receiver<Ended>, ta
                 if matches!(event["type"].as_str(), Some("ADDED" | "MODIFIED"))
                     && let Err(error) = run_pod(server, &event["object"]).await
                 {
-                    println!("{error:#}");
+                    tell(&error);
                 }
             }
         }
@@ -159,7 +165,7 @@ async fn told(server: &Arc<ApiServer>, end: &Ended) {
         "state": {"running": null, "terminated": {"exitCode": end.code, "reason": "Completed"}},
     }]}});
     if let Err(error) = ask(server, "PATCH", &format!("{path}/status"), &status).await {
-        println!("{error:#}");
+        tell(&error);
     }
 }
 

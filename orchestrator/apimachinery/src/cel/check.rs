@@ -65,7 +65,7 @@ impl Check<'_> {
                     });
                 }
                 let size = list.elements.len() as u64;
-                found(Decl::list(item.unwrap_or_else(|| Decl { kind: Type::Dyn, size: 0 }), size), cost)
+                found(Decl::list(item.unwrap_or(Decl { kind: Type::Dyn, size: 0 }), size), cost)
             }
             Expr::Map(map) => {
                 let (mut value, mut cost) = (None::<Decl>, MAP_COST);
@@ -200,17 +200,8 @@ impl Check<'_> {
                 Err(error) => Err(error),
             },
             (operators::OPT_INDEX | operators::OPT_SELECT, [of, index]) => {
-                let inner = match (&of.kind, &from.args.last().map(|one| &one.expr)) {
-                    (Type::Object(_), Some(Expr::Literal(LiteralValue::String(field)))) => {
-                        self.field(of, field.inner())
-                    }
-                    _ => self.indexed(name, of, index),
-                };
-                let of_value = |decl: Decl| match decl.kind {
-                    Type::Optional(_) => decl,
-                    _ => Decl { size: decl.size, kind: Type::Optional(Arc::new(decl)) },
-                };
-                inner.and_then(|decl| found(of_value(decl), sum.saturating_add(1)))
+                let inner = self.optional(name, of, index, from.args.last());
+                inner.and_then(|decl| found(decl, sum.saturating_add(1)))
             }
             (
                 operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO,
@@ -224,6 +215,19 @@ impl Check<'_> {
                 _ => self.no_overload(name, decls),
             },
             _ => return None,
+        })
+    }
+
+    /// `a.?b` and `a[?b]`, of a value or of one that may be missing.
+    fn optional(&self, name: &str, of: &Decl, index: &Decl, written: Option<&IdedExpr>) -> Result<Decl, CelError> {
+        let decl = match (&of.kind, written.map(|one| &one.expr)) {
+            (Type::Optional(value), _) => return self.optional(name, value, index, written),
+            (Type::Object(_), Some(Expr::Literal(LiteralValue::String(field)))) => self.field(of, field.inner())?,
+            _ => self.indexed(name, of, index)?,
+        };
+        Ok(match decl.kind {
+            Type::Optional(_) => decl,
+            _ => Decl { size: decl.size, kind: Type::Optional(Arc::new(decl)) },
         })
     }
 

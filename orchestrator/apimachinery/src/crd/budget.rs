@@ -49,7 +49,7 @@ pub(super) fn check(shape: &Shape, path: &Path, errors: &mut Errors) {
     let mut total = Total::default();
     node(shape, true, &Spot { path: path.clone(), count: Some(1), uncorrelated: None }, &mut total, errors);
     if total.cost > CEL_RULES_COST_MAX {
-        total.much.sort_by(|one, other| other.0.cmp(&one.0));
+        total.much.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
         for (_, path) in total.much.iter().take(NAMED_MAX) {
             let why = "contributed to estimated rule & messageExpression cost total exceeding cost limit for entire \
                        OpenAPIv3 schema";
