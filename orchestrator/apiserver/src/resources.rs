@@ -219,9 +219,9 @@ impl<'a> Asked<'a> {
     pub async fn get(&self) -> Result<Response, ApiError> {
         let object = self.server.registry.get(self.kind, &self.target.namespace, &self.target.name).await?;
         if self.shape == Shape::Plain && self.media == Media::Json {
-            return Ok(respond::bytes(200, respond::JSON, object.bytes().clone()));
+            return Ok(respond::bytes(200, respond::JSON, object.bytes()));
         }
-        self.object(200, &serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?)
+        self.object(200, &serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)?)
     }
 
     async fn list(&self) -> Result<Response, ApiError> {
@@ -235,21 +235,20 @@ impl<'a> Asked<'a> {
         if let Some(remaining) = list.remaining {
             metadata["remainingItemCount"] = json!(remaining);
         }
-        let items = list.objects.iter().map(|object| object.bytes());
-        self.items(&metadata, items)
+        self.items(&metadata, list.objects.iter())
     }
 
     /// A list in the shape that was asked for.
     fn items<'i>(
         &self,
         metadata: &Value,
-        items: impl Iterator<Item = &'i Bytes> + Clone,
+        items: impl Iterator<Item = &'i (impl respond::Item + 'i)> + Clone,
     ) -> Result<Response, ApiError> {
         let plain = !matches!(self.shape, Shape::Table | Shape::Partial);
         if plain && self.media == Media::Protobuf {
             let mut list = protobuf::List::start(&self.kind.api_version(), &self.kind.kind, metadata)?;
             for item in items {
-                list.push_json(item)?;
+                list.push_json(&item.json())?;
             }
             return Ok(respond::bytes(200, self.media.content_type(), list.finish()));
         }
@@ -262,7 +261,7 @@ impl<'a> Asked<'a> {
         }
         if self.shape == Shape::Partial && self.media == Media::Json {
             let partial: Option<Vec<Bytes>> =
-                items.map(|item| table::partial_metadata_json(item).map(Bytes::from)).collect();
+                items.map(|item| table::partial_metadata_json(&item.json()).map(Bytes::from)).collect();
             let partial = partial.ok_or_else(|| ApiError::internal("an object has no metadata"))?;
             let body = respond::list("meta.k8s.io/v1", "PartialObjectMetadata", metadata, partial.iter());
             return Ok(respond::bytes(200, respond::JSON, body));
@@ -271,7 +270,7 @@ impl<'a> Asked<'a> {
         let now = self.server.registry.now();
         let mut rows = Vec::new();
         for item in items {
-            let object: Value = serde_json::from_slice(item).map_err(ApiError::internal)?;
+            let object: Value = serde_json::from_slice(&item.json()).map_err(ApiError::internal)?;
             rows.push(match self.shape {
                 Shape::Table => table::row(self.kind, &object, include, now),
                 _ => table::partial_metadata(&object),

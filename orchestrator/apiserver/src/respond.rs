@@ -3,6 +3,7 @@
 use crate::accept::Media;
 use crate::body::{Response, full};
 use crate::limits::COMPRESS_BYTES_MIN;
+use crate::registry::Object;
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -17,6 +18,7 @@ use orchestrator_apimachinery::codec::protobuf;
 use orchestrator_apimachinery::{ApiError, yaml};
 use serde_json::Value;
 use std::io::Write;
+use std::sync::Arc;
 
 /// The media type of nearly everything.
 pub(crate) const JSON: &str = "application/json";
@@ -128,14 +130,48 @@ pub(crate) fn without_body(mut response: Response) -> Response {
     response
 }
 
+/// Something whose JSON can stand in a list.
+pub(crate) trait Item {
+    /// The size of its JSON.
+    fn size(&self) -> usize;
+    /// Puts its JSON.
+    fn put(&self, out: &mut BytesMut);
+    /// Its JSON.
+    fn json(&self) -> Bytes;
+}
+
+impl Item for Bytes {
+    fn size(&self) -> usize {
+        self.len()
+    }
+    fn put(&self, out: &mut BytesMut) {
+        out.put_slice(self);
+    }
+    fn json(&self) -> Bytes {
+        self.clone()
+    }
+}
+
+impl Item for Arc<Object> {
+    fn size(&self) -> usize {
+        Object::size(self)
+    }
+    fn put(&self, out: &mut BytesMut) {
+        self.put_at(self.revision, out);
+    }
+    fn json(&self) -> Bytes {
+        self.bytes()
+    }
+}
+
 /// The JSON of a list around the JSON of its items.
 pub(crate) fn list<'i>(
     api_version: &str,
     kind: &str,
     metadata: &Value,
-    items: impl Iterator<Item = &'i Bytes> + Clone,
+    items: impl Iterator<Item = &'i (impl Item + 'i)> + Clone,
 ) -> Bytes {
-    let size: usize = items.clone().map(|item| item.len() + 1).sum();
+    let size: usize = items.clone().map(|item| item.size() + 1).sum();
     let mut out = BytesMut::with_capacity(size + 256);
     out.put_slice(
         format!("{{\"kind\":\"{kind}List\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[")
@@ -145,7 +181,7 @@ pub(crate) fn list<'i>(
         if index > 0 {
             out.put_u8(b',');
         }
-        out.put_slice(item);
+        item.put(&mut out);
     }
     out.put_slice(b"]}");
     out.freeze()

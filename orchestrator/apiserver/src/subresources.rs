@@ -49,7 +49,7 @@ pub(crate) async fn serve(asked: &Asked<'_>, request: Request) -> Result<Respons
 /// The object itself.
 async fn current(asked: &Asked<'_>) -> Result<Value, ApiError> {
     let object = asked.server.registry.get(asked.kind, &asked.target.namespace, &asked.target.name).await?;
-    serde_json::from_slice(object.bytes()).map_err(ApiError::internal)
+    serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)
 }
 
 async fn scale(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {

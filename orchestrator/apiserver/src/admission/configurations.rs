@@ -34,7 +34,7 @@ impl<T: Configured> Compiled<T> {
         if state.0 != Some(revision) {
             let mut parts = Vec::new();
             for object in objects.values() {
-                let object: Value = serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?;
+                let object: Value = serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)?;
                 parts.extend(T::compile(&object).into_iter().map(Arc::new));
             }
             *state = (Some(revision), parts.into());

@@ -25,7 +25,7 @@ pub(crate) fn width(caches: &Caches, what: &Attributes, query: &Query) -> usize 
     // A selector looks at all to find its page; without one the page is all that is looked at.
     let selects = !query.text("fieldSelector").is_empty() || !query.text("labelSelector").is_empty();
     let looked_at = if asked == 0 || selects || !what.name.is_empty() { count } else { asked.min(count) };
-    let sampled = objects.values().take(SAMPLES).map(|object| object.bytes().len());
+    let sampled = objects.values().take(SAMPLES).map(|object| object.size());
     let (number, bytes) = sampled.fold((0, 0), |(number, bytes), size| (number + 1, bytes + size));
     of_bytes(looked_at * bytes / number.max(1))
 }

@@ -36,7 +36,7 @@ pub struct Change {
 
 impl Change {
     fn size(&self) -> usize {
-        self.object.as_ref().or(self.previous.as_ref()).map_or(0, |object| object.bytes().len())
+        self.object.as_ref().or(self.previous.as_ref()).map_or(0, |object| object.size())
     }
 }
 
@@ -446,13 +446,13 @@ impl ObjectReader for Caches {
             "" => cache.get(name),
             namespace => cache.get(&format!("{namespace}/{name}")),
         };
-        object.map(|object| object.bytes().clone())
+        object.map(|object| object.bytes())
     }
 
     fn list(&self, group: &str, plural: &str, namespace: Option<&str>) -> Vec<Bytes> {
         let Some(cache) = self.cache(group, plural) else { return Vec::new() };
         let (objects, ..) = cache.snapshot();
-        in_namespace(&objects, namespace.unwrap_or("")).map(|object| object.bytes().clone()).collect()
+        in_namespace(&objects, namespace.unwrap_or("")).map(|object| object.bytes()).collect()
     }
 
     fn changes(&self, group: &str, plural: &str) -> watch::Receiver<u64> {

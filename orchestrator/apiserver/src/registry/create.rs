@@ -220,7 +220,7 @@ impl Registry {
             beside.ops.push(Op::Put { key: key.into(), value: value.clone() });
             match self.store.txn(Txn { compare, ops: beside.ops }).await.map_err(store_error)? {
                 Outcome::Committed(revision) => {
-                    return Ok((revision, envelope::publish(&value, revision).map(|(json, _)| json)));
+                    return Ok((revision, envelope::publish(&value, revision)));
                 }
                 Outcome::Conflict { key: lost, .. } if *lost == *key => return Err(taken()),
                 // Another server took what was free a moment ago.

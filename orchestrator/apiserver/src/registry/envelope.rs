@@ -6,7 +6,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use orchestrator_apimachinery::ApiError;
+use orchestrator_store::Revision;
 use serde_json::Value;
+use std::fmt::Write;
 
 const FORMAT: u8 = 1;
 /// The length of the id of the key that the rest is encrypted with.
@@ -33,7 +35,8 @@ pub(crate) fn seal(object: &Value) -> Result<Bytes, ApiError> {
     let place = place.and_then(|place| u32::try_from(place).ok());
     let place = place.ok_or_else(|| ApiError::internal("an object to store has no metadata"))?;
     bytes[2..HEADER].copy_from_slice(&place.to_le_bytes());
-    Ok(bytes.freeze())
+    // The store and the caches keep these very bytes: no more room than they need.
+    Ok(Bytes::copy_from_slice(&bytes))
 }
 
 /// The JSON of a stored value and where its resourceVersion belongs; `None` when it is none of ours.
@@ -53,18 +56,27 @@ pub(crate) fn open(value: &Bytes) -> Result<Value, ApiError> {
     serde_json::from_slice(&json).map_err(|error| ApiError::internal(format!("a stored object is damaged: {error}")))
 }
 
-/// The JSON of a stored value with its resourceVersion, and the place of the number's digits.
-pub(crate) fn publish(value: &Bytes, revision: u64) -> Option<(Bytes, (usize, usize))> {
-    const FIELD: &[u8] = b"\"resourceVersion\":\"";
+const FIELD: &[u8] = b"\"resourceVersion\":\"";
+
+/// The JSON of a stored value with its resourceVersion.
+pub(crate) fn publish(value: &Bytes, revision: Revision) -> Option<Bytes> {
     let (json, place) = split(value)?;
-    let digits = revision.to_string();
-    let mut bytes = BytesMut::with_capacity(json.len() + FIELD.len() + digits.len() + 2);
-    bytes.put_slice(&json[..place]);
-    bytes.put_slice(FIELD);
-    let start = bytes.len();
-    bytes.put_slice(digits.as_bytes());
-    let end = bytes.len();
-    bytes.put_slice(if json[place] == b'}' { b"\"" } else { b"\"," });
-    bytes.put_slice(&json[place..]);
-    Some((bytes.freeze(), (start, end)))
+    let mut bytes = BytesMut::with_capacity(published_size(&json, revision));
+    put_published(&json, place, revision, &mut bytes);
+    Some(bytes.freeze())
+}
+
+/// How many bytes [`put_published`] puts.
+pub(crate) fn published_size(json: &[u8], revision: Revision) -> usize {
+    json.len() + FIELD.len() + revision.checked_ilog10().unwrap_or_default() as usize + 3
+}
+
+/// Puts the JSON of a stored value, with its resourceVersion in `place`.
+pub(crate) fn put_published(json: &[u8], place: usize, revision: Revision, out: &mut BytesMut) {
+    out.put_slice(&json[..place]);
+    out.put_slice(FIELD);
+    // Writing to bytes in memory cannot fail.
+    let _ = write!(out, "{revision}");
+    out.put_slice(if json[place] == b'}' { b"\"" } else { b"\"," });
+    out.put_slice(&json[place..]);
 }

@@ -1,8 +1,8 @@
-//! An object in the cache: its JSON, and what selectors ask for.
+//! An object in the cache: the store's bytes, and what selectors ask for.
 
 use super::{envelope, stored};
 use crate::admission::quota::Counted;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use orchestrator_apimachinery::{ApiError, Kind};
 use orchestrator_store::{Entry, Revision};
 use serde::Deserialize;
@@ -18,8 +18,10 @@ pub struct Object {
     pub key: Arc<str>,
     /// Its resourceVersion.
     pub revision: Revision,
-    bytes: Bytes,
-    digits: (usize, usize),
+    /// Its JSON without resourceVersion: the very bytes that the store holds.
+    json: Bytes,
+    /// Where in them the resourceVersion belongs.
+    place: u32,
     labels: Box<[(Box<str>, Box<str>)]>,
     /// In the order of the kind's selectable fields.
     fields: Box<[Box<str>]>,
@@ -62,27 +64,18 @@ impl Object {
     }
 
     fn sealed(kind: &Kind, key: Arc<str>, revision: Revision, sealed: &Bytes) -> Option<Self> {
-        let (bytes, digits) = envelope::publish(sealed, revision)?;
-        let metadata = serde_json::from_slice::<Labelled>(&bytes).ok()?.metadata;
+        let (json, place) = envelope::split(sealed)?;
+        let place = u32::try_from(place).ok()?;
+        let metadata = serde_json::from_slice::<Labelled>(&json).ok()?.metadata;
         let (labels, deleting) = (metadata.labels.unwrap_or_default(), metadata.deletion_timestamp.is_some());
         let fields = if kind.selectable_fields.is_empty() {
             Box::default()
         } else {
-            let value: Value = serde_json::from_slice(&bytes).ok()?;
+            let value: Value = serde_json::from_slice(&json).ok()?;
             kind.selectable_fields.iter().map(|path| kind.field_text(&value, path).into_boxed_str()).collect()
         };
         let labels = labels.into_iter().collect();
-        Some(Object {
-            key,
-            revision,
-            bytes,
-            digits,
-            labels,
-            fields,
-            foreign: false,
-            deleting,
-            counted: OnceLock::new(),
-        })
+        Some(Object { key, revision, json, place, labels, fields, foreign: false, deleting, counted: OnceLock::new() })
     }
 
     /// Whether it is still of another version than the kind of its cache.
@@ -95,27 +88,26 @@ impl Object {
         self.deleting
     }
 
-    /// What quotas know of it, worked out by `count` at the first call.
+    /// What quotas know of it, of its JSON without resourceVersion; worked out by `count` at the first call.
     pub(crate) fn counted(&self, count: impl FnOnce(&Bytes) -> Counted) -> &Counted {
-        self.counted.get_or_init(|| Box::new(count(&self.bytes)))
+        self.counted.get_or_init(|| Box::new(count(&self.json)))
     }
 
     /// Its JSON.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes(&self) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(self.size());
+        self.put_at(self.revision, &mut bytes);
+        bytes.freeze()
     }
 
-    /// Its JSON with another resourceVersion: that of its deletion.
-    pub fn bytes_at(&self, revision: Revision) -> Bytes {
-        if revision == self.revision {
-            return self.bytes.clone();
-        }
-        let digits = revision.to_string();
-        let mut bytes = BytesMut::with_capacity(self.bytes.len() + digits.len());
-        bytes.put_slice(&self.bytes[..self.digits.0]);
-        bytes.put_slice(digits.as_bytes());
-        bytes.put_slice(&self.bytes[self.digits.1..]);
-        bytes.freeze()
+    /// The size of its JSON.
+    pub(crate) fn size(&self) -> usize {
+        envelope::published_size(&self.json, self.revision)
+    }
+
+    /// Puts its JSON, with another resourceVersion if it is to tell of its deletion.
+    pub(crate) fn put_at(&self, revision: Revision, out: &mut BytesMut) {
+        envelope::put_published(&self.json, self.place as usize, revision, out);
     }
 
     /// Its namespace, "" for cluster-wide kinds.

@@ -78,7 +78,7 @@ impl Versions {
             if !all && !object.is_foreign() {
                 continue;
             }
-            let mut value: Value = serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?;
+            let mut value: Value = serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)?;
             match &kind.custom {
                 Some(custom) => match show_at_once(kind, custom, &mut value) {
                     true => *object = Arc::new(object.shown_as(kind, &value)?),

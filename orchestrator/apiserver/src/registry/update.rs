@@ -86,7 +86,7 @@ impl Registry {
                     if hook.allocates || turn.is_some() {
                         self.caches.wait(done).await?;
                     }
-                    let json = sealed.and_then(|sealed| envelope::publish(&sealed, done)).map(|(json, _)| json);
+                    let json = sealed.and_then(|sealed| envelope::publish(&sealed, done));
                     return Ok(Answer { object: with_revision(new, done), json, deleted: gone });
                 }
                 None if pinned => break,

@@ -168,7 +168,7 @@ impl Watching {
         };
         for object in &shown {
             if self.options.selection.matches(&self.kind, object) {
-                let line = self.line("ADDED", object.bytes().clone());
+                let line = self.line("ADDED", object, object.revision);
                 self.ready.push_back(line);
             }
         }
@@ -343,18 +343,23 @@ impl Watching {
         };
         let (now, before) = (object.as_ref().filter(wanted), previous.as_ref().filter(wanted));
         let line = match (now, before) {
-            (Some(object), None) => self.line("ADDED", object.bytes().clone()),
-            (Some(object), Some(_)) => self.line("MODIFIED", object.bytes().clone()),
+            (Some(object), None) => self.line("ADDED", object, object.revision),
+            (Some(object), Some(_)) => self.line("MODIFIED", object, object.revision),
             // Gone, or no longer selected: the last state that was, at the revision of the change.
-            (None, Some(object)) => self.line("DELETED", object.bytes_at(change.revision)),
+            (None, Some(object)) => self.line("DELETED", object, change.revision),
             (None, None) => return,
         };
         self.ready.push_back(line);
     }
 
-    fn line(&mut self, type_: &str, object: Bytes) -> Bytes {
+    fn line(&mut self, type_: &str, object: &Object, revision: Revision) -> Bytes {
+        if self.options.shape == Shape::Plain {
+            return line_of(type_, object.size(), |line| object.put_at(revision, line));
+        }
+        let mut bytes = BytesMut::with_capacity(object.size());
+        object.put_at(revision, &mut bytes);
+        let object = bytes;
         match self.options.shape {
-            Shape::Plain => return event_line(type_, &object),
             Shape::Partial => {
                 let partial = table::partial_metadata_json(&object);
                 return partial.map_or_else(Bytes::new, |partial| event_line(type_, &partial));
@@ -399,11 +404,16 @@ impl Watching {
 }
 
 fn event_line(type_: &str, object: &[u8]) -> Bytes {
-    let mut line = BytesMut::with_capacity(object.len() + type_.len() + 24);
+    line_of(type_, object.len(), |line| line.put_slice(object))
+}
+
+fn line_of(type_: &str, size: usize, put: impl FnOnce(&mut BytesMut)) -> Bytes {
+    // Room for a longer resourceVersion, too.
+    let mut line = BytesMut::with_capacity(size + type_.len() + 48);
     line.put_slice(b"{\"type\":\"");
     line.put_slice(type_.as_bytes());
     line.put_slice(b"\",\"object\":");
-    line.put_slice(object);
+    put(&mut line);
     line.put_slice(b"}\n");
     line.freeze()
 }

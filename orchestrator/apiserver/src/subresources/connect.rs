@@ -152,7 +152,7 @@ pub(super) async fn proxy(asked: &Asked<'_>, mut request: Request) -> Result<Res
     let name = stream::Name::parse(&asked.target.name, plural)?;
     let warnings = admit(asked, &mut request).await?;
     let object = registry.get(asked.kind, &asked.target.namespace, name.name).await?;
-    let object = serde_json::from_slice(object.bytes()).map_err(ApiError::internal)?;
+    let object = serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)?;
     let behind = stream::Behind { plural, object: &object, name, tail: &asked.target.tail };
     let response = stream::proxy(&asked.streams(), &registry.caller, behind, request).await?;
     Ok(warned(response, &warnings))
