@@ -16,6 +16,10 @@ pub const SELECTOR_BYTES_MAX: usize = 64 * 1024;
 pub const LABEL_VALUE_BYTES_MAX: usize = 63;
 /// Duplicate or unknown fields that are told of one body; stops a hostile body from filling the reply.
 pub const FIELD_REPORTS_MAX: usize = 100;
+/// Warnings of an object's ports; as many as are sent of all (upstream sends a few, too).
+pub const PORT_WARNINGS_MAX: usize = 16;
+/// Names that an error lists as those that could have been meant.
+pub const NAMES_SHOWN_MAX: usize = 16;
 /// Depth of nested values in YAML, whose parser takes much stack for each level.
 pub const YAML_DEPTH_MAX: usize = 64;
 /// Parser events that aliases of one document may repeat; stops alias bombs.

@@ -232,8 +232,13 @@ async fn look_at(server: &Arc<ApiServer>, service: Value, due: bool) -> Option<L
         None => (None, Arc::default(), false),
     };
     remote.resources = found.resources.take().or_else(|| resources.clone());
-    remote.documents = match remote.available && (!before || remote.resources != resources) {
-        true => documents::fetch(&server.registry.caller, &remote, &availability::asker()).await,
+    // A server that had none when it started may have some later.
+    let changed = !before || remote.resources != resources || (due && documents.is_empty());
+    remote.documents = match remote.available && changed {
+        true => {
+            let found = documents::fetch(&server.registry.caller, &remote, &availability::asker()).await;
+            if found.is_empty() && documents.is_empty() { documents } else { found }
+        }
         false => documents,
     };
     let remote = match known {

@@ -5,7 +5,6 @@ use crate::limits::{LIST_PAGE, RELIST_DELAY_MAX};
 use crate::queue::WorkQueue;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::{ObjectList, PartialObjectMeta};
@@ -64,9 +63,7 @@ trait Source<K: Clone>: Send + Sync {
     fn watch(&self, version: String) -> BoxFuture<'_, kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>>>;
     /// Takes away what nobody reads. Who owns which fields is often more than all the rest, and the
     /// server keeps it when a write does not name it.
-    fn lighten(&self, metadata: &mut ObjectMeta) {
-        metadata.managed_fields = None;
-    }
+    fn lighten(&self, object: &mut K);
 }
 
 struct Whole<K> {
@@ -108,6 +105,9 @@ where
     fn watch(&self, version: String) -> BoxFuture<'_, kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>>> {
         Box::pin(async move { Ok(self.api.watch(&watch_params(&self.filter), &version).await?.boxed()) })
     }
+    fn lighten(&self, object: &mut K) {
+        object.meta_mut().managed_fields = None;
+    }
 }
 
 impl<K> Source<PartialObjectMeta<K>> for Metadata<K>
@@ -123,8 +123,11 @@ where
     ) -> BoxFuture<'_, kube::Result<BoxStream<'static, kube::Result<WatchEvent<PartialObjectMeta<K>>>>>> {
         Box::pin(async move { Ok(self.api.watch_metadata(&watch_params(&self.filter), &version).await?.boxed()) })
     }
-    fn lighten(&self, metadata: &mut ObjectMeta) {
+    fn lighten(&self, object: &mut PartialObjectMeta<K>) {
+        object.types = None;
+        let metadata = &mut object.metadata;
         (metadata.managed_fields, metadata.labels, metadata.annotations) = (None, None, None);
+        (metadata.creation_timestamp, metadata.generate_name) = (None, None);
     }
 }
 
@@ -213,7 +216,7 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
         loop {
             let list = source.list(page.take()).await?;
             for mut object in list.items {
-                source.lighten(object.meta_mut());
+                source.lighten(&mut object);
                 seen.insert(Key::of(&object));
                 self.apply(Arc::new(object));
             }
@@ -238,7 +241,7 @@ impl<K: Resource + Clone + Send + Sync + 'static> Informer<K> {
         while let Some(event) = events.next().await {
             match event? {
                 WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
-                    source.lighten(object.meta_mut());
+                    source.lighten(&mut object);
                     version = object.meta().resource_version.clone().unwrap_or(version);
                     self.apply(Arc::new(object));
                     self.saw(&version);

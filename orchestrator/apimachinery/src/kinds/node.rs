@@ -147,12 +147,11 @@ fn validate_config(config: &Value, path: &Path, errors: &mut Errors) {
 }
 
 fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for (index, address) in indexed(&object["status"], "addresses") {
-        if seen.contains(&address) {
+        if !seen.insert(address.to_string()) {
             errors.duplicate(&Path::new("status").child("addresses").index(index), address);
         }
-        seen.push(address);
     }
     let (new, old, path) = (&object["spec"], &old["spec"], Path::new("spec"));
     if !list(old, "podCIDRs").is_empty() && new["podCIDRs"] != old["podCIDRs"] {

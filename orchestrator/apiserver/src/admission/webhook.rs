@@ -150,7 +150,7 @@ impl Webhook {
                 self.review
             )));
         }
-        let mut response = answer["response"].take();
+        let mut response = answer.get_mut("response").map(Value::take).unwrap_or_default();
         if !response.is_object() {
             return Err("webhook response was absent".into());
         }

@@ -22,6 +22,13 @@ pub(super) struct Documents {
     pub v2: Option<Value>,
 }
 
+impl Documents {
+    /// Whether the server publishes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.v3.is_none() && self.v2.is_none()
+    }
+}
+
 /// Asks for both; what a server does not have, it does not have.
 pub(super) async fn fetch(caller: &Caller, remote: &Remote, who: &Identity) -> Arc<Documents> {
     let asking = async {
@@ -64,14 +71,13 @@ async fn third(caller: &Caller, remote: &Remote, who: &Identity) -> Result<(Byte
 
 async fn second(caller: &Caller, remote: &Remote, who: &Identity) -> Result<Value, String> {
     let body = get(caller, remote, who, "/openapi/v2").await?;
-    let mut document: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let document: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let wrong = "the document is no OpenAPI v2";
+    let Value::Object(mut document) = document else { return Err(wrong.into()) };
+    let Some(Value::Object(mut paths)) = document.remove("paths") else { return Err(wrong.into()) };
     let prefix = format!("/{}/", remote.api_path());
-    let mut paths = document["paths"].take();
-    match paths.as_object_mut() {
-        Some(paths) => paths.retain(|path, _| format!("{path}/").starts_with(&prefix)),
-        None => return Err("the document is no OpenAPI v2".into()),
-    }
-    Ok(json!({"paths": paths, "definitions": document["definitions"].take()}))
+    paths.retain(|path, _| format!("{path}/").starts_with(&prefix));
+    Ok(json!({"paths": paths, "definitions": document.remove("definitions")}))
 }
 
 /// Adds to OpenAPI v2. Of definitions with the same name this server's own stays.

@@ -381,7 +381,7 @@ fn numbers_of_our_own_are_these() {
         PodSchedulingGroup podGroupName 1
         PodSpec schedulingGroup 43
         PodStatus nodeAllocatableResourceClaimStatuses 21
-        ResourceHealth message 3
+        ResourceHealth message 6
         VolumeMountStatus volumeStatus 5
         VolumeStatus image 1
         Device nodeAllocatableResourceMappings 13

@@ -115,7 +115,7 @@ fn indexes(job: &Value, path: &Path, errors: &mut Errors) {
         errors.invalid(&at, failed, wrong);
     } else if let Some(Err(wrong)) = completions.map(|most| count_indexes(failed, most)) {
         errors.invalid(&at, failed, &format!("error parsing failedIndexes: {wrong}"));
-    } else if let Some(index) = ranges(failed).find_map(|failed| overlap(completed, failed)) {
+    } else if let Some(index) = overlap(completed, failed) {
         errors.invalid(&at, failed, &format!("failedIndexes and completedIndexes overlap at index: {index}"));
     }
 }
@@ -128,8 +128,20 @@ fn ranges(indexes: &str) -> impl Iterator<Item = (i64, i64)> {
     })
 }
 
-fn overlap(indexes: &str, (first, last): (i64, i64)) -> Option<i64> {
-    ranges(indexes).find(|other| other.0 <= last && first <= other.1).map(|other| other.0.max(first))
+/// The first index that stands in both texts, whose intervals ascend.
+fn overlap(completed: &str, failed: &str) -> Option<i64> {
+    let (mut completed, mut failed) = (ranges(completed).peekable(), ranges(failed).peekable());
+    while let (Some(one), Some(other)) = (completed.peek().copied(), failed.peek().copied()) {
+        if one.0 <= other.1 && other.0 <= one.1 {
+            return Some(one.0.max(other.0));
+        }
+        if one.1 < other.1 {
+            completed.next()
+        } else {
+            failed.next()
+        };
+    }
+    None
 }
 
 fn transitions(object: &Value, old: &Value, errors: &mut Errors) {

@@ -3,6 +3,7 @@
 use crate::field::{Errors, FieldError, Path, Reason};
 use crate::kinds::fields::{indexed, text};
 use crate::kinds::names;
+use crate::limits::{FIELD_REPORTS_MAX, NAMES_SHOWN_MAX};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -48,6 +49,9 @@ pub fn validate(spec: &Value, path: &Path, errors: &mut Errors) -> BTreeSet<Stri
 pub fn validate_uses(resources: &Value, claims: &BTreeSet<String>, path: &Path, errors: &mut Errors) {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for (index, used) in indexed(resources, "claims") {
+        if errors.0.len() >= FIELD_REPORTS_MAX {
+            return;
+        }
         let (name, request, path) = (text(used, "name"), text(used, "request"), path.child("claims").index(index));
         if name.is_empty() {
             errors.required(&path, "");
@@ -60,15 +64,16 @@ pub fn validate_uses(resources: &Value, claims: &BTreeSet<String>, path: &Path, 
         }
         let key = if request.is_empty() { name.to_owned() } else { format!("{name}/{request}") };
         let whole = request.is_empty();
-        let overlaps = |other: &String| whole && other.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
-        if seen.contains(name) || seen.iter().any(overlaps) {
+        let parts = format!("{name}/");
+        let overlaps = || seen.range(parts.clone()..).next().is_some_and(|other| other.starts_with(&parts));
+        if seen.contains(name) || (whole && overlaps()) {
             errors.duplicate(&path, name);
         } else if seen.contains(&key) {
             errors.duplicate(&path, &key);
         }
         seen.insert(key);
         if !claims.contains(name) {
-            let shown: Vec<&str> = claims.iter().map(String::as_str).collect();
+            let shown: Vec<&str> = claims.iter().map(String::as_str).take(NAMES_SHOWN_MAX).collect();
             let rest = if shown.is_empty() { " which is empty".to_owned() } else { format!(": {}", shown.join(", ")) };
             let message = format!("Not found: {name:?}: must be one of the names in pod.spec.resourceClaims{rest}");
             errors.0.push(FieldError { reason: Reason::NotFound, field: path.to_string(), message });

@@ -6,9 +6,10 @@ use super::CONTAINER_LISTS;
 use crate::field::Path;
 use crate::kinds::fields::{indexed, int, list, text};
 use crate::kinds::{names, persistent_volume_claim};
+use crate::limits::PORT_WARNINGS_MAX;
 use crate::quantity::Quantity;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Labels of nodes that have newer names: since when, and which.
 const OLD_NODE_LABELS: [(&str, &str, &str); 5] = [
@@ -258,9 +259,10 @@ fn of_container(container: &Value, path: &Path, warnings: &mut Vec<String>) {
     }
 }
 
-/// Ports that several containers, or one of them twice, want.
+/// Ports that several containers, or one of them twice, want. A number of warnings is enough, and
+/// each port is compared with a number of others only.
 fn ports(spec: &Value, path: &Path, warnings: &mut Vec<String>) {
-    let mut seen: Vec<(&Value, Path)> = Vec::new();
+    let mut seen: BTreeMap<(i64, &str), Vec<(&Value, Path)>> = BTreeMap::new();
     let host = |port: &Value| (int(port, "hostPort").unwrap_or(0), text(port, "hostIP").to_owned());
     for (container, at) in containers(spec, path) {
         for (index, port) in indexed(container, "ports") {
@@ -269,11 +271,11 @@ fn ports(spec: &Value, path: &Path, warnings: &mut Vec<String>) {
             if !ip.is_empty() && number == 0 {
                 warnings.push(format!("{at}: hostIP set without hostPort: {}", shown(port)));
             }
-            let same = |other: &Value| {
-                int(other, "containerPort") == int(port, "containerPort")
-                    && text(other, "protocol") == text(port, "protocol")
-            };
-            for (other, first) in seen.iter().filter(|(other, _)| same(other)) {
+            if warnings.len() >= PORT_WARNINGS_MAX {
+                return;
+            }
+            let same = seen.entry((int(port, "containerPort").unwrap_or(0), text(port, "protocol"))).or_default();
+            for (other, first) in same.iter() {
                 let (other_number, other_ip) = host(other);
                 if (number, &ip) == (other_number, &other_ip) {
                     warnings.push(format!("{at}: duplicate port definition with {first}"));
@@ -283,7 +285,9 @@ fn ports(spec: &Value, path: &Path, warnings: &mut Vec<String>) {
                     warnings.push(format!("{at}: dangerously ambiguous port definition with {first}"));
                 }
             }
-            seen.push((port, at));
+            if same.len() < PORT_WARNINGS_MAX {
+                same.push((port, at));
+            }
         }
     }
 }

@@ -37,17 +37,19 @@ fn requests(spec: &Value) -> BTreeMap<String, Quantity> {
     for container in list(spec, "containers") {
         add(&mut sum, of(container));
     }
-    let (mut sidecars, mut most) = (BTreeMap::new(), BTreeMap::<String, Quantity>::new());
+    let (mut sidecars, mut most) = (BTreeMap::<String, Quantity>::new(), BTreeMap::<String, Quantity>::new());
     for container in list(spec, "initContainers") {
-        let mut now = sidecars.clone();
-        add(&mut now, of(container));
-        if is_sidecar(container) {
-            add(&mut sum, of(container));
-            sidecars.clone_from(&now);
+        let (amounts, stays) = (of(container), is_sidecar(container));
+        if stays {
+            add(&mut sum, amounts.clone());
+            add(&mut sidecars, amounts.clone());
         }
-        for (name, amount) in now {
+        // Of what it does not name itself there is no more than before.
+        for (name, amount) in amounts {
+            let beside = sidecars.get(&name).copied().unwrap_or_default();
+            let now = if stays { beside } else { beside + amount };
             let before = most.get(&name).copied().unwrap_or_default();
-            most.insert(name, before.max(amount));
+            most.insert(name, before.max(now));
         }
     }
     for (name, amount) in most {

@@ -107,7 +107,8 @@ fn drop_unused(spec: &mut Value, old: &Value) {
 
 /// Checks a change. Arguments: new, old.
 pub fn validate(object: &Value, old: &Value, errors: &mut Errors) {
-    let (spec, old, path) = (&object["spec"], &old["spec"], Path::new("spec"));
+    let (spec, status) = (&object["spec"], &old["status"]);
+    let (old, path) = (&old["spec"], Path::new("spec"));
     let both = has_cluster_ip(text(spec, "type")) && has_cluster_ip(text(old, "type"));
     let before = list(old, "clusterIPs").first().cloned().unwrap_or_else(|| old["clusterIP"].clone());
     let after = list(spec, "clusterIPs").first().cloned().unwrap_or_else(|| spec["clusterIP"].clone());
@@ -127,5 +128,8 @@ pub fn validate(object: &Value, old: &Value, errors: &mut Errors) {
     let is_balanced = |spec: &Value| text(spec, "type") == "LoadBalancer";
     if is_balanced(spec) && is_balanced(old) && spec["loadBalancerClass"] != old["loadBalancerClass"] {
         errors.invalid(&path.child("loadBalancerClass"), &spec["loadBalancerClass"], "may not change once set");
+    }
+    if object["status"] != *status {
+        super::rules::validate_status(object, errors);
     }
 }

@@ -38,7 +38,6 @@ pub fn validate(object: &Value, errors: &mut Errors) {
     validate_ranges(object, errors);
     validate_balancing(spec, &path, errors);
     validate_policies(spec, &path, errors);
-    validate_status(object, errors);
 }
 
 fn validate_annotations(object: &Value, errors: &mut Errors) {
@@ -93,7 +92,8 @@ fn validate_balancing(spec: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn validate_status(object: &Value, errors: &mut Errors) {
+/// Checks a status that somebody writes. One that is only kept may be of the type before.
+pub fn validate_status(object: &Value, errors: &mut Errors) {
     let path = Path::new("status").child("loadBalancer").child("ingress");
     let points = list(&object["status"]["loadBalancer"], "ingress");
     if !points.is_empty() && text(&object["spec"], "type") != "LoadBalancer" {

@@ -248,14 +248,15 @@ fn fields_that_a_type_has_no_use_for_are_refused() {
         metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "y": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)
     "#]],
     );
-    let mut balanced = created("Service", json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}));
-    balanced["status"] = json!({"loadBalancer": {"ingress": [
-        {"ip": "x", "hostname": "10.0.0.1"}, {"hostname": "A", "ipMode": "VIP"}, {"ip": "10.0.0.1", "ipMode": "Odd"},
-    ]}});
+    let balanced = created("Service", json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}));
     change_refused(
         "Service",
         &balanced,
-        |_| {},
+        |new| {
+            new["status"] = json!({"loadBalancer": {"ingress": [
+                {"ip": "x", "hostname": "10.0.0.1"}, {"hostname": "A", "ipMode": "VIP"}, {"ip": "10.0.0.1", "ipMode": "Odd"},
+            ]}});
+        },
         expect![[r#"
         status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
         status.loadBalancer.ingress[0].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address

@@ -155,13 +155,17 @@ fn of_pod(pod: &Value, usage: &mut Usage) {
         }
         for container in list("initContainers") {
             let amounts = &container["resources"][part];
-            let mut beside = sidecars.clone();
-            add_all(&mut beside, amounts);
-            if container["restartPolicy"] == "Always" {
+            let stays = container["restartPolicy"] == "Always";
+            if stays {
                 add_all(&mut sum, amounts);
-                sidecars.clone_from(&beside);
+                add_all(&mut sidecars, amounts);
             }
-            raise(&mut most, beside);
+            // Of what it does not name itself there is no more than before.
+            let beside = parsed(amounts).map(|(name, amount)| {
+                let beside = sidecars.get(name).copied().unwrap_or_default();
+                (name.clone(), if stays { beside } else { beside + amount })
+            });
+            raise(&mut most, beside.collect());
         }
         raise(&mut sum, most);
         sum.extend(parsed(&spec["resources"][part]).map(|(name, amount)| (name.clone(), amount)));
