@@ -2,7 +2,8 @@
 //! policies and match conditions.
 //!
 //! The interpreter is the crate `cel` as `kube-cel` brings it. What it lacks is added here:
-//! structures (`Object{…}`, `JSONPatch{…}`) become maps, names that nobody declared are found
+//! structures (`Object{…}`, `JSONPatch{…}`) become maps, macros over keys and values and over
+//! optional values become functions, names that nobody declared are found
 //! when an expression is compiled,
 //! types are values that can be compared, and each turn of a loop is counted against a limit.
 //!
@@ -12,7 +13,10 @@ mod authorizer;
 mod check;
 mod convert;
 mod decl;
+mod fold;
 mod functions;
+mod macros;
+mod optional;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -21,8 +25,9 @@ pub use authorizer::{Check, Checker};
 pub(crate) use check::Checked;
 pub(crate) use convert::to_cel;
 pub(crate) use decl::{Decl, SIZE_UNKNOWN, Type};
+pub(crate) use optional::optional;
 
-use crate::limits::{CEL_DEPTH_MAX, CEL_EXPRESSION_BYTES_MAX, CEL_SHALLOW_DEPTH_MAX, CEL_STACK_BYTES, CEL_STEPS_MAX};
+use crate::limits::{CEL_DEPTH_MAX, CEL_EXPRESSION_BYTES_MAX, CEL_SHALLOW_DEPTH_MAX, CEL_STACK_BYTES};
 use kube_cel::KubeCelExt;
 use kube_cel::cel::common::ast::IdedExpr;
 use kube_cel::cel::parser::Parser;
@@ -92,13 +97,10 @@ impl Scope {
         let steps = Arc::new(AtomicU32::new(0));
         let counted = steps.clone();
         context.add_function(rewrite::STEP, move || -> Result<bool, ExecutionError> {
-            match counted.fetch_add(1, Ordering::Relaxed) {
-                done if done >= CEL_STEPS_MAX => {
-                    Err(ExecutionError::function_error("loop", "operation cancelled: actual cost limit exceeded"))
-                }
-                _ => Ok(true),
-            }
+            fold::step(&counted).map(|()| true)
         });
+        fold::declare(&mut context, &steps);
+        optional::declare(&mut context);
         context.add_function("type", |value: CelValue| -> Result<CelValue, ExecutionError> {
             Ok(CelValue::String(Arc::new(convert::type_name(&value))))
         });

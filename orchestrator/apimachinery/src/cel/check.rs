@@ -5,11 +5,14 @@
 
 use super::decl::{Decl, Type};
 use super::functions::{call, traversal};
-use super::{CelError, Expression};
+use super::macros::Macro;
+use super::{CelError, Expression, optional};
 use kube_cel::cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators,
 };
 use std::sync::Arc;
+
+mod loops;
 
 /// What making a list and a map costs.
 const LIST_COST: u64 = 10;
@@ -68,19 +71,19 @@ impl Check<'_> {
                 found(Decl::list(item.unwrap_or(Decl { kind: Type::Dyn, size: 0 }), size), cost)
             }
             Expr::Map(map) => {
-                let (mut value, mut cost) = (None::<Decl>, MAP_COST);
+                let (mut kinds, mut cost) = (None::<(Decl, Decl)>, MAP_COST);
                 for entry in &map.entries {
                     let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
                     let (key, one) = (self.of(&entry.key)?, self.of(&entry.value)?);
                     cost = cost.saturating_add(key.cost).saturating_add(one.cost);
-                    value = Some(match value {
-                        Some(value) => value.join(one.decl),
-                        None => one.decl,
+                    kinds = Some(match kinds {
+                        Some((keys, values)) => (keys.join(key.decl), values.join(one.decl)),
+                        None => (key.decl, one.decl),
                     });
                 }
                 let size = map.entries.len() as u64;
-                let value = value.unwrap_or_else(Decl::unknown);
-                found(Decl { kind: Type::Map(Arc::new(Decl::unknown()), Arc::new(value)), size }, cost)
+                let (key, value) = kinds.unwrap_or_else(|| (Decl::unknown(), Decl::unknown()));
+                found(Decl { kind: Type::Map(Arc::new(key), Arc::new(value)), size }, cost)
             }
             Expr::Comprehension(loops) => self.comprehension(loops),
             Expr::Struct(_) | Expr::Unspecified => found(Decl::unknown(), 1),
@@ -103,7 +106,10 @@ impl Check<'_> {
             Type::Map(_, value) => Ok((**value).clone()),
             Type::Optional(value) => {
                 let inner = self.field(value, name)?;
-                Ok(Decl { size: inner.size, kind: Type::Optional(Arc::new(inner)) })
+                Ok(match inner.kind {
+                    Type::Optional(_) => inner,
+                    _ => Decl { size: inner.size, kind: Type::Optional(Arc::new(inner)) },
+                })
             }
             Type::Dyn | Type::Other(_) => Ok(Decl::unknown()),
             other => {
@@ -114,6 +120,9 @@ impl Check<'_> {
     }
 
     fn call(&mut self, from: &CallExpr) -> Found {
+        if let Some(what) = Macro::of(from) {
+            return self.expanded(what, &from.args);
+        }
         // `math.greatest(…)` is a function of a library, not of a value.
         if let Some(Expr::Ident(library)) = from.target.as_ref().map(|target| &target.expr)
             && let name = format!("{library}.{}", from.func_name)
@@ -199,9 +208,22 @@ impl Check<'_> {
                 Ok(decl) => found(decl, sum.saturating_add(1)),
                 Err(error) => Err(error),
             },
-            (operators::OPT_INDEX | operators::OPT_SELECT, [of, index]) => {
-                let inner = self.optional(name, of, index, from.args.last());
+            (optional::INDEX, [of, index]) => {
+                let inner = self.optional(operators::OPT_INDEX, of, index, from.args.last());
                 inner.and_then(|decl| found(decl, sum.saturating_add(1)))
+            }
+            (optional::ELEMENT, [one]) => match &one.kind {
+                Type::Optional(value) => found((**value).clone(), sum),
+                Type::Dyn => found(Decl::unknown(), sum),
+                other => {
+                    let why = format!("expected type 'optional_type({other})' but found '{other}'");
+                    Err(self.error("?", &why))
+                }
+            },
+            ("hasValue" | "value" | "or" | "orValue", [one, ..])
+                if !matches!(one.kind, Type::Optional(_) | Type::Dyn) =>
+            {
+                self.no_overload(name, decls)
             }
             (
                 operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO,
@@ -282,17 +304,7 @@ impl Check<'_> {
     fn comprehension(&mut self, loops: &ComprehensionExpr) -> Found {
         let range = self.of(&loops.iter_range)?;
         let start = self.of(&loops.accu_init)?;
-        let (first, second) = match &range.decl.kind {
-            Type::List(item) => (Decl::scalar(Type::Int), (**item).clone()),
-            Type::Map(key, value) => ((**key).clone(), (**value).clone()),
-            Type::Dyn | Type::Optional(_) | Type::Other(_) => (Decl::unknown(), Decl::unknown()),
-            other => {
-                let why = format!(
-                    "expression of type '{other}' cannot be range of a comprehension (must be list, map, or dynamic)"
-                );
-                return Err(self.error("", &why));
-            }
-        };
+        let (first, second) = self.elements(&range.decl)?;
         let depth = self.known.len();
         let is_map = matches!(range.decl.kind, Type::Map(..));
         match &loops.iter_var2 {
@@ -369,7 +381,19 @@ fn arithmetic(name: &str, one: &Decl, other: &Decl) -> Option<(Decl, u64)> {
 
 fn overload_words(name: &str, decls: &[Decl]) -> String {
     let kinds: Vec<String> = decls.iter().map(|decl| decl.kind.to_string()).collect();
-    let is_member = matches!(name, "startsWith" | "endsWith" | "matches" | "contains");
+    let is_member = matches!(
+        name,
+        "startsWith"
+            | "endsWith"
+            | "matches"
+            | "contains"
+            | "hasValue"
+            | "value"
+            | "or"
+            | "orValue"
+            | "optMap"
+            | "optFlatMap"
+    );
     let applied = match kinds.split_first() {
         Some((target, rest)) if is_member => format!("{target}.({})", rest.join(", ")),
         _ => format!("({})", kinds.join(", ")),

@@ -74,6 +74,8 @@ impl Decl {
             // What an empty list has.
             (Type::Dyn, _) if self.size == 0 => other,
             (_, Type::Dyn) if other.size == 0 => self,
+            // `optional.none()` is one of anything.
+            (Type::Optional(inner), Type::Optional(_)) if inner.size == 0 => other,
             (Type::Null, _) => Decl { size, ..other },
             (_, Type::Null) => Decl { size, ..self },
             (one, other) if one.agrees(other) => Decl { size, ..self },

@@ -4,6 +4,7 @@
 
 use super::decl::{Decl, SIZE_UNKNOWN, Type};
 use super::rewrite::STEP;
+use std::sync::Arc;
 
 /// Bytes of a number, a truth or a time as text, at most.
 const SHORT_TEXT_BYTES: u64 = 64;
@@ -44,12 +45,6 @@ const OTHERS: &[&str] = &[
     "name",
     "named",
     "namespace",
-    "none",
-    "of",
-    "ofNonZeroValue",
-    "optFlatMap",
-    "optMap",
-    "or",
     "patch",
     "path",
     "prefixLength",
@@ -66,13 +61,10 @@ const OTHERS: &[&str] = &[
     "sortBy",
     "sub",
     "subresource",
-    "transformList",
-    "transformMap",
-    "transformMapEntry",
     "type",
 ];
 /// Libraries whose functions are called by `library.function(…)`.
-const LIBRARIES: [&str; 8] = ["base64.", "format.", "jsonpatch.", "lists.", "math.", "optional.", "sets.", "strings."];
+const LIBRARIES: [&str; 7] = ["base64.", "format.", "jsonpatch.", "lists.", "math.", "sets.", "strings."];
 
 /// What traversing a text of that size costs: a tenth for each byte.
 pub(super) fn traversal(size: u64) -> u64 {
@@ -142,6 +134,17 @@ pub(super) fn call(name: &str, operands: &[Decl]) -> Option<(Decl, u64)> {
             Type::Optional(value) => Some(((**value).clone(), 1)),
             _ => Some((Decl::unknown(), 1)),
         },
+        "or" => match (&first.kind, operands.get(1)) {
+            (Type::Optional(_), Some(other)) => Some((first.clone().join(other.clone()), 1)),
+            _ => Some((Decl::unknown(), 1)),
+        },
+        "optional.of" | "optional.ofNonZeroValue" => {
+            Some((Decl { size: first.size, kind: Type::Optional(Arc::new(first)) }, 1))
+        }
+        "optional.none" => {
+            let nothing = Decl { kind: Type::Dyn, size: 0 };
+            Some((Decl { size: 0, kind: Type::Optional(Arc::new(nothing)) }, 1))
+        }
         "validate" => Some((Decl::unknown(), traversal(second))),
         "sets.contains" | "sets.intersects" | "sets.equivalent" => {
             of(Type::Bool, first.size.saturating_mul(second).max(1))

@@ -1,6 +1,7 @@
-//! What is changed in a parsed expression before it is evaluated.
+//! What is changed in a parsed expression before it is checked and evaluated.
 
-use super::CelError;
+use super::macros::Macro;
+use super::{CelError, optional};
 use crate::limits::CEL_NESTING_MAX;
 use kube_cel::cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, ListExpr, LiteralValue, MapEntryExpr,
@@ -37,20 +38,17 @@ const ESCAPES: [(&str, &str); 4] = [("__dot__", "."), ("__dash__", "-"), ("__sla
 
 /// The expression with structures as maps, field names as they are in JSON and counted loops.
 pub(super) fn expression(from: &IdedExpr) -> Result<IdedExpr, CelError> {
-    let each = |list: &[IdedExpr]| list.iter().map(expression).collect::<Result<Vec<_>, _>>();
     let expr = match &from.expr {
-        Expr::Call(call) => Expr::Call(CallExpr {
-            // `a.?b` fails where `b` is missing, `a[?'b']` does not.
-            func_name: match call.func_name.as_str() {
-                operators::OPT_SELECT => operators::OPT_INDEX.into(),
-                other => other.into(),
-            },
-            target: call.target.as_deref().map(expression).transpose()?.map(Box::new),
-            args: each(&call.args)?,
-        }),
+        Expr::Call(call) => self::call(from.id, call)?,
         Expr::Comprehension(loops) => Expr::Comprehension(Box::new(comprehension(loops)?)),
         Expr::List(list) => {
-            Expr::List(ListExpr { elements: each(&list.elements)?, optional_indices: list.optional_indices.clone() })
+            let optional_indices = list.optional_indices.clone();
+            let element = |(index, one): (usize, &IdedExpr)| {
+                let element = expression(one)?;
+                Ok(if optional_indices.contains(&index) { optional::element_of(element) } else { element })
+            };
+            let elements = list.elements.iter().enumerate().map(element).collect::<Result<_, CelError>>()?;
+            Expr::List(ListExpr { elements, optional_indices })
         }
         Expr::Map(map) => {
             let mut entries = Vec::with_capacity(map.entries.len());
@@ -62,18 +60,53 @@ pub(super) fn expression(from: &IdedExpr) -> Result<IdedExpr, CelError> {
             }
             Expr::Map(MapExpr { entries })
         }
-        Expr::Select(select) => Expr::Select(SelectExpr {
-            operand: Box::new(expression(&select.operand)?),
-            field: unescaped(&select.field),
-            test: select.test,
-        }),
+        Expr::Select(select) => {
+            let (operand, field) = (expression(&select.operand)?, unescaped(&select.field));
+            match optional::is_optional(&operand) {
+                // `has(a.?b.c)` asks whether there is one.
+                true if select.test => {
+                    let found = optional::index_of(operand, optional::key(from.id, field));
+                    let target = Some(Box::new(IdedExpr { id: from.id, expr: found }));
+                    Expr::Call(CallExpr { func_name: "hasValue".into(), target, args: Vec::new() })
+                }
+                true => optional::index_of(operand, optional::key(from.id, field)),
+                false => Expr::Select(SelectExpr { operand: Box::new(operand), field, test: select.test }),
+            }
+        }
         Expr::Struct(structure) => self::structure(structure)?,
         other => other.clone(),
     };
     Ok(IdedExpr { id: from.id, expr })
 }
 
+/// A call; a macro that the parser does not know becomes one of a function of ours.
+fn call(id: u64, from: &CallExpr) -> Result<Expr, CelError> {
+    if let Some(what) = Macro::written(from) {
+        return Ok(Expr::Call(what.expand(from, expression)?));
+    }
+    let mut args = from.args.iter().map(expression).collect::<Result<Vec<_>, _>>()?;
+    match (from.func_name.as_str(), args.as_mut_slice()) {
+        // The name of a field is written in the argument.
+        (operators::OPT_SELECT, [of, field]) => {
+            let of = std::mem::take(of);
+            let key = match &field.expr {
+                Expr::Literal(LiteralValue::String(name)) => optional::key(id, unescaped(name.inner())),
+                _ => std::mem::take(field),
+            };
+            return Ok(optional::index_of(of, key));
+        }
+        (operators::OPT_INDEX, [of, key]) => return Ok(optional::index_of(std::mem::take(of), std::mem::take(key))),
+        (operators::INDEX, [of, key]) if optional::is_optional(of) => {
+            return Ok(optional::index_of(std::mem::take(of), std::mem::take(key)));
+        }
+        _ => {}
+    }
+    let target = from.target.as_deref().map(expression).transpose()?.map(Box::new);
+    Ok(Expr::Call(CallExpr { func_name: from.func_name.clone(), target, args }))
+}
+
 fn map_entry(id: u64, key: IdedExpr, value: IdedExpr, optional: bool) -> IdedEntryExpr {
+    let value = if optional { self::optional::element_of(value) } else { value };
     IdedEntryExpr { id, expr: EntryExpr::MapEntry(MapEntryExpr { key, value, optional }) }
 }
 
@@ -144,6 +177,18 @@ pub(super) fn name_types(tree: &mut IdedExpr, bound: &mut Vec<String>) {
             }
             _ => name_types(&mut select.operand, bound),
         },
+        Expr::Call(call) if Macro::of(call).is_some() => {
+            let Some(what) = Macro::of(call) else { return };
+            let names = what.parts(&call.args).map(|(_, names, _)| names).unwrap_or_default();
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let before = bound.len();
+            if let Some((range, rest)) = call.args.split_first_mut() {
+                name_types(range, bound);
+                bound.extend(names);
+                rest.iter_mut().for_each(|one| name_types(one, bound));
+            }
+            bound.truncate(before);
+        }
         Expr::Call(call) => {
             if let Some(target) = call.target.as_deref_mut().filter(|target| !is_library(target)) {
                 name_types(target, bound);
@@ -201,6 +246,15 @@ fn gather<'e>(tree: &'e IdedExpr, bound: &mut Vec<&'e str>, names: &mut BTreeSet
             if !bound.contains(&plain) && !TYPES.contains(&plain) && plain != ACCUMULATOR {
                 names.insert(plain.to_owned());
             }
+        }
+        Expr::Call(call) if Macro::of(call).is_some() => {
+            let parts = Macro::of(call).and_then(|what| what.parts(&call.args));
+            let Some((range, variables, bodies)) = parts else { return };
+            gather(range, bound, names);
+            let before = bound.len();
+            bound.extend(variables);
+            bodies.iter().for_each(|one| gather(one, bound, names));
+            bound.truncate(before);
         }
         Expr::Call(call) if call.target.as_deref().is_some_and(is_library) => {
             call.args.iter().for_each(|one| gather(one, bound, names));

@@ -1,6 +1,9 @@
 use super::*;
 use serde_json::json;
 
+mod macros;
+mod optional;
+
 fn scope() -> Scope {
     let mut scope = Scope::new();
     let object = json!({"metadata": {"name": "web", "labels": {"app.kubernetes.io/name": "x"}},

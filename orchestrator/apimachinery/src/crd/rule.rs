@@ -5,10 +5,10 @@
 use super::prune::below;
 use super::shape::Shape;
 use super::validate::{child, counterpart};
-use crate::cel::{Expression, Scope};
+use crate::cel::{Expression, Scope, optional};
 use crate::field::{Errors, Path, Reason};
 use kube_cel::cel::Value as Cel;
-use kube_cel::cel::objects::{Key, Map, OptionalValue};
+use kube_cel::cel::objects::{Key, Map};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -144,10 +144,6 @@ fn node(scope: &mut Scope, shape: &Shape, value: &Value, old: Option<&Value>, pa
         }
         _ => {}
     }
-}
-
-fn optional(value: Option<Cel>) -> Cel {
-    Cel::Opaque(Arc::new(value.map_or_else(OptionalValue::none, OptionalValue::of)))
 }
 
 /// What an error shows in place of the value.
