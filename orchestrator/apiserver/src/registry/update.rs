@@ -3,7 +3,6 @@
 use super::{Answer, Part, Registry, Writing, envelope, hooks, key, managed, remove_meta, store_error, with_revision};
 use crate::admission::{self, Admission, Operation};
 use crate::limits;
-use orchestrator_apimachinery::field::Errors;
 use orchestrator_apimachinery::kinds::metadata;
 use orchestrator_apimachinery::{ApiError, apply, meta};
 use orchestrator_store::{Compare, Op, Outcome, Revision, Txn};
@@ -175,10 +174,9 @@ fn check_identity(
     match meta::name(new) {
         own if own == name => {}
         "" => {
-            let mut errors = Errors::default();
-            let path = orchestrator_apimachinery::field::Path::new("metadata").child("name");
-            errors.required(&path, "name is required");
-            return Err(ApiError::invalid(&kind.group, &kind.kind, "", &errors));
+            let text =
+                format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+            return Err(ApiError::bad_request(text));
         }
         own => {
             let text = format!("the name of the object ({own}) does not match the name on the URL ({name})");
