@@ -94,7 +94,8 @@ impl Check<'_> {
         let operand = self.of(&select.operand)?;
         let decl = self.field(&operand.decl, &select.field)?;
         let decl = if select.test { Decl::scalar(Type::Bool) } else { decl };
-        found(decl, operand.cost.saturating_add(1))
+        // To ask whether there is a field costs nothing, as in Kubernetes.
+        found(decl, operand.cost.saturating_add(u64::from(!select.test)))
     }
 
     fn field(&self, of: &Decl, name: &str) -> Result<Decl, CelError> {
@@ -188,7 +189,7 @@ impl Check<'_> {
                 false => self.no_overload(name, decls),
             },
             (operators::EQUALS | operators::NOT_EQUALS, [one, other]) => match one.kind.agrees(&other.kind) {
-                true => return bool_of(sum.saturating_add(traversal(one.size.min(other.size)).max(1))),
+                true => return bool_of(sum.saturating_add(traversal(one.size.min(other.size)))),
                 false => self.no_overload(name, decls),
             },
             (
@@ -360,10 +361,7 @@ fn ordered(one: &Type, other: &Type) -> bool {
 fn arithmetic(name: &str, one: &Decl, other: &Decl) -> Option<(Decl, u64)> {
     let size = one.size.saturating_add(other.size);
     match (name, &one.kind, &other.kind) {
-        (_, Type::Dyn, other) | (_, other, Type::Dyn) => {
-            let kind = if name == operators::ADD { Type::Dyn } else { other.clone() };
-            Some((Decl { kind, size }, 1))
-        }
+        (_, Type::Dyn, _) | (_, _, Type::Dyn) => Some((Decl { kind: Type::Dyn, size }, 1)),
         (operators::ADD, Type::String, Type::String) => Some((Decl::text(size), traversal(size).max(1))),
         (operators::ADD, Type::Bytes, Type::Bytes) => Some((Decl { kind: Type::Bytes, size }, traversal(size).max(1))),
         (operators::ADD, Type::List(item), Type::List(more)) => {

@@ -37,7 +37,8 @@ pub(crate) enum Type {
 #[derive(Clone, Debug)]
 pub(crate) struct Decl {
     pub kind: Type,
-    /// Bytes of a text, elements of a list or map, 1 for what has no length, [`SIZE_UNKNOWN`] when nobody knows.
+    /// Bytes of a text, elements of a list or map, 1 for a value without length, 0 for what a schema
+    /// declares without length (comparing it costs nothing, as upstream counts), [`SIZE_UNKNOWN`] when nobody knows.
     pub size: u64,
 }
 
@@ -62,9 +63,9 @@ impl Decl {
         Decl { kind: Type::List(Arc::new(item)), size }
     }
 
-    /// A map with texts as keys and at most that many entries.
+    /// A map with texts as keys and at most that many entries. As upstream counts, keys have no length.
     pub fn map(value: Decl, size: u64) -> Decl {
-        Decl { kind: Type::Map(Arc::new(Decl::text(SIZE_UNKNOWN)), Arc::new(value)), size }
+        Decl { kind: Type::Map(Arc::new(Decl::text(0)), Arc::new(value)), size }
     }
 
     /// Either of two: what both are, else nobody knows.
@@ -78,6 +79,7 @@ impl Decl {
             (Type::Optional(inner), Type::Optional(_)) if inner.size == 0 => other,
             (Type::Null, _) => Decl { size, ..other },
             (_, Type::Null) => Decl { size, ..self },
+            (Type::Dyn, _) | (_, Type::Dyn) => Decl { kind: Type::Dyn, size },
             (one, other) if one.agrees(other) => Decl { size, ..self },
             _ => Decl { kind: Type::Dyn, size },
         }

@@ -85,9 +85,9 @@ pub(super) fn decl(shape: &Shape, is_resource: bool) -> Decl {
         ("array", Some(items)) => Decl::list(decl(items, items.embedded), items_max(shape)),
         ("object", _) => object(shape, is_resource || shape.embedded),
         ("string", _) => text(shape),
-        ("boolean", _) => Decl::scalar(Type::Bool),
-        ("integer", _) => Decl::scalar(Type::Int),
-        ("number", _) => Decl::scalar(Type::Double),
+        ("boolean", _) => Decl { kind: Type::Bool, size: 0 },
+        ("integer", _) => Decl { kind: Type::Int, size: 0 },
+        ("number", _) => Decl { kind: Type::Double, size: 0 },
         _ => Decl::unknown(),
     }
 }
@@ -106,7 +106,7 @@ fn object(shape: &Shape, is_resource: bool) -> Decl {
         fields.insert("kind".into(), text());
         // Rules see nothing else of an object's metadata.
         let metadata = ["name", "generateName"].map(|name| (name.to_owned(), text())).into_iter().collect();
-        fields.insert("metadata".into(), Decl { kind: Type::Object(Arc::new(metadata)), size: SIZE_UNKNOWN });
+        fields.insert("metadata".into(), Decl { kind: Type::Object(Arc::new(metadata)), size: 0 });
     }
-    Decl { kind: Type::Object(Arc::new(fields)), size: SIZE_UNKNOWN }
+    Decl { kind: Type::Object(Arc::new(fields)), size: 0 }
 }

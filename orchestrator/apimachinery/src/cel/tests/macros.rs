@@ -60,8 +60,8 @@ fn turns_over_keys_and_values_count_as_any() {
 #[test]
 fn loops_over_keys_and_values_have_a_type_and_a_cost() {
     let expected = [
-        ("self.names.all(i, n, n != '')", "bool", 28),
-        ("self.names.exists(i, n, n == '')", "bool", 33),
+        ("self.names.all(i, n, n != '')", "bool", 23),
+        ("self.names.exists(i, n, n == '')", "bool", 28),
         ("self.labels.existsOne(k, v, v == 'x')", "bool", 36),
         ("self.names.transformList(i, n, n.size() + i)", "list(int)", 93),
         ("self.names.transformList(i, n, i > 0, n)", "list(string)", 88),

@@ -263,6 +263,7 @@ fn of_container(container: &Value, path: &Path, warnings: &mut Vec<String>) {
 /// each port is compared with a number of others only.
 fn ports(spec: &Value, path: &Path, warnings: &mut Vec<String>) {
     let mut seen: BTreeMap<(i64, &str), Vec<(&Value, Path)>> = BTreeMap::new();
+    let most = warnings.len() + PORT_WARNINGS_MAX;
     let host = |port: &Value| (int(port, "hostPort").unwrap_or(0), text(port, "hostIP").to_owned());
     for (container, at) in containers(spec, path) {
         for (index, port) in indexed(container, "ports") {
@@ -271,7 +272,7 @@ fn ports(spec: &Value, path: &Path, warnings: &mut Vec<String>) {
             if !ip.is_empty() && number == 0 {
                 warnings.push(format!("{at}: hostIP set without hostPort: {}", shown(port)));
             }
-            if warnings.len() >= PORT_WARNINGS_MAX {
+            if warnings.len() >= most {
                 return;
             }
             let same = seen.entry((int(port, "containerPort").unwrap_or(0), text(port, "protocol"))).or_default();

@@ -1,3 +1,4 @@
+use crate::field::Errors;
 use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, updated};
 use expect_test::expect;
 use serde_json::json;
@@ -249,22 +250,24 @@ fn fields_that_a_type_has_no_use_for_are_refused() {
     "#]],
     );
     let balanced = created("Service", json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}));
-    change_refused(
-        "Service",
-        &balanced,
-        |new| {
-            new["status"] = json!({"loadBalancer": {"ingress": [
-                {"ip": "x", "hostname": "10.0.0.1"}, {"hostname": "A", "ipMode": "VIP"}, {"ip": "10.0.0.1", "ipMode": "Odd"},
-            ]}});
-        },
-        expect![[r#"
+    let mut told = balanced.clone();
+    told["status"] = json!({"loadBalancer": {"ingress": [
+        {"ip": "x", "hostname": "10.0.0.1"}, {"hostname": "A", "ipMode": "VIP"}, {"ip": "10.0.0.1", "ipMode": "Odd"},
+    ]}});
+    let mut errors = Errors::default();
+    (kind("Service").strategy.validate_update)(&told, &balanced, &mut errors);
+    let lines: String = errors.0.iter().map(|error| format!("{error}\n")).collect();
+    expect![[r#"
         status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
         status.loadBalancer.ingress[0].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address
         status.loadBalancer.ingress[1].ipMode: Forbidden: may not be specified when `ip` is not set
         status.loadBalancer.ingress[1].hostname: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
         status.loadBalancer.ingress[2].ipMode: Unsupported value: "Odd": supported values: "Proxy", "VIP"
-    "#]],
-    );
+    "#]]
+    .assert_eq(&lines);
+    // An address that was given before the type changed stays until a controller takes it away.
+    told["status"] = json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}});
+    change_refused("Service", &told, |new| new["spec"]["type"] = json!("ClusterIP"), expect![[""]]);
 }
 
 #[test]
