@@ -3,9 +3,8 @@
 //! Every write leaves its mark: [`update`] for all but applies, [`Config::apply`] for those. Both
 //! go by the kind's schema alone, so that custom resources are no different.
 //!
-//! Entries of another version than that of the write are compared as if they were of that version:
-//! our kinds of several versions name the same things alike, and what they name differently then
-//! only looks owned.
+//! What somebody owns in another version than that of the write is compared in that version, as far
+//! as objects can be converted ([`in_version`]).
 //!
 //! Source: <https://kubernetes.io/docs/reference/using-api/server-side-apply/> and KEP-555
 
@@ -23,6 +22,7 @@ mod realm;
 mod set;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use config::Config;
 pub use configure::configure;
@@ -30,9 +30,11 @@ pub use entry::{Entry, Operation, Writer, same_but_times};
 pub use manager::{check_manager, manager_of_agent};
 pub use realm::Realm;
 pub use set::{FieldSet, fuzz};
+pub use versions::{InVersion, in_version};
 
 use crate::schema::Schema;
 use serde_json::Value;
+use versions::Comparison;
 
 /// Takes `metadata.managedFields` out of an object.
 pub fn take(object: &mut Value) -> Option<Value> {
@@ -48,6 +50,7 @@ pub fn track(
     schema: &Schema,
     realm: Realm,
     writer: &Writer<'_>,
+    versions: &InVersion<'_>,
     old: Option<&Value>,
     new: &mut Value,
     claimed: Option<Value>,
@@ -64,7 +67,7 @@ pub fn track(
         None => entry::read_own(known.clone()),
     };
     take(new);
-    update(schema, realm, writer, old, new, &mut entries);
+    update(schema, realm, writer, versions, old, new, &mut entries);
     entry::cap(&mut entries);
     if !entries.is_empty() && new["metadata"].is_object() {
         new["metadata"]["managedFields"] = entry::write(entries);
@@ -87,6 +90,7 @@ fn update(
     schema: &Schema,
     realm: Realm,
     writer: &Writer<'_>,
+    versions: &InVersion<'_>,
     old: Option<&Value>,
     new: &Value,
     entries: &mut Vec<Entry>,
@@ -94,16 +98,20 @@ fn update(
     if entries.is_empty() && old.is_some() {
         return;
     }
-    let (touched, removed) = realm.compare(schema, old, new);
-    if touched.is_empty() && removed.is_empty() {
+    let mut comparison = Comparison::new(schema, realm, writer.api_version, versions, old, new);
+    if comparison.is_empty() {
         return;
     }
-    for entry in entries.iter_mut() {
-        entry.fields.subtract(&removed);
+    entries.retain_mut(|entry| {
+        // What is of a version that is gone is nobody's any more.
+        let Some((touched, removed)) = comparison.of(&entry.api_version) else { return false };
+        entry.fields.subtract(removed);
         if !writer.owns(Operation::Update, entry) {
-            entry.fields.subtract(&touched);
+            entry.fields.subtract(touched);
         }
-    }
+        true
+    });
+    let (touched, _) = comparison.own;
     if !touched.is_empty() {
         match entries.iter_mut().find(|entry| writer.owns(Operation::Update, entry)) {
             Some(own) => {

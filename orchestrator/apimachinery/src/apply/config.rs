@@ -5,9 +5,9 @@ use super::entry::{Entry, Operation, Writer, read_own, write};
 use super::faults::Faults;
 use super::form::Spot;
 use super::merge::merge;
-use super::prune::prune;
 use super::realm::Realm;
 use super::set::FieldSet;
+use super::versions::{Comparison, InVersion, Pruning};
 use super::{take, update};
 use crate::field::Errors;
 use crate::limits::ANNOTATION_BYTES_MAX;
@@ -15,6 +15,7 @@ use crate::meta;
 use crate::schema::Schema;
 use crate::status::ApiError;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -97,21 +98,27 @@ impl Config {
 
     /// The live object as it is once the configuration is applied, with its `managedFields`; 409
     /// when that changes what others own, unless `force` takes it from them.
-    pub fn apply(&self, mut live: Value, writer: &Writer<'_>, force: bool) -> Result<Value, ApiError> {
+    pub fn apply(
+        &self,
+        mut live: Value,
+        writer: &Writer<'_>,
+        versions: &InVersion<'_>,
+        force: bool,
+    ) -> Result<Value, ApiError> {
         let managed = take(&mut live).unwrap_or_default();
         let mut entries = read_own(managed);
         if entries.is_empty() {
             let before = Writer { manager: BEFORE_FIRST_APPLY, subresource: writer.subresource, ..*writer };
-            update(&self.schema, self.realm, &before, None, &live, &mut entries);
+            update(&self.schema, self.realm, &before, versions, None, &live, &mut entries);
         }
-        let mut object = match self.merge(&live, entries.clone(), writer, force) {
+        let mut object = match self.merge(&live, entries.clone(), writer, versions, force) {
             Ok(object) => object,
             Err(conflicts) if writer.manager == KUBECTL => {
                 let conflicts = self.not_from_annotation(&live, conflicts)?;
                 if !conflicts.is_empty() {
                     return Err(refuse(conflicts));
                 }
-                self.merge(&live, entries, writer, true).map_err(refuse)?
+                self.merge(&live, entries, writer, versions, true).map_err(refuse)?
             }
             Err(conflicts) => return Err(refuse(conflicts)),
         };
@@ -126,38 +133,44 @@ impl Config {
         live: &Value,
         mut entries: Vec<Entry>,
         writer: &Writer<'_>,
+        versions: &InVersion<'_>,
         force: bool,
     ) -> Result<Value, Vec<Conflict>> {
         let own = entries.iter().position(|entry| writer.owns(Operation::Apply, entry));
         let own = own.map(|index| entries.swap_remove(index));
         let mut object = live.clone();
-        let root = Spot::root(&self.schema.root);
-        merge(root, &mut object, &self.value);
+        merge(Spot::root(&self.schema.root), &mut object, &self.value);
         if let Some(own) = &own {
-            let mut managed = self.fields.clone();
+            let mut managed = BTreeMap::from([(writer.api_version.to_owned(), self.fields.clone())]);
             for entry in &entries {
-                managed.union(entry.fields.clone());
+                managed.entry(entry.api_version.clone()).or_default().union(entry.fields.clone());
             }
-            // Every object has metadata, whoever owns what is in it.
-            managed.union(FieldSet::from_iter(["f:metadata"]));
-            prune(root, &mut object, &own.fields.0, Some(&managed.0), &|_| false);
+            let (schema, realm, api_version) = (&self.schema, self.realm, writer.api_version);
+            let pruning = Pruning { schema, realm, api_version, versions, managed };
+            object = pruning.run(object, &own.api_version, &own.fields);
         }
-        let (touched, removed) = self.realm.compare(&self.schema, Some(live), &object);
+        let mut comparison =
+            Comparison::new(&self.schema, self.realm, writer.api_version, versions, Some(live), &object);
+        // What is of a version that is gone is nobody's any more.
+        entries.retain(|entry| comparison.of(&entry.api_version).is_some());
         if !force {
-            let conflicts: Vec<Conflict> = entries
-                .iter()
-                .map(|entry| Conflict::new(entry, entry.fields.intersection(&touched)))
-                .filter(|conflict| !conflict.fields.is_empty())
-                .collect();
+            let conflict = |entry: &Entry| {
+                let touched = comparison.of(&entry.api_version).map(|(touched, _)| entry.fields.intersection(touched));
+                Conflict::new(entry, touched.unwrap_or_default())
+            };
+            let mut conflicts: Vec<Conflict> = entries.iter().map(conflict).collect();
+            conflicts.retain(|conflict| !conflict.fields.is_empty());
             if !conflicts.is_empty() {
                 return Err(conflicts);
             }
         }
-        let nothing_new = touched.is_empty() && removed.is_empty();
         for entry in &mut entries {
-            entry.fields.subtract(&touched);
-            entry.fields.subtract(&removed);
+            if let Some((touched, removed)) = comparison.of(&entry.api_version) {
+                entry.fields.subtract(touched);
+                entry.fields.subtract(removed);
+            }
         }
+        let nothing_new = comparison.is_empty();
         entries.retain(|entry| !entry.fields.is_empty());
         if !self.fields.is_empty() {
             let same = |own: &Entry| own.fields == self.fields && own.api_version == writer.api_version;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 mod configure;
 mod model;
 mod own;
+mod versions;
 
 const NOW: &str = "2026-11-23T14:00:00Z";
 const LATER: &str = "2026-11-23T15:00:00Z";
@@ -39,7 +40,7 @@ impl Desk {
 
     pub fn create(&self, manager: &str, object: Value) -> Value {
         let mut new = self.typed(object);
-        track(&self.schema, Realm::WithoutStatus, &self.writer(manager), None, &mut new, None);
+        track(&self.schema, Realm::WithoutStatus, &self.writer(manager), &nowhere, None, &mut new, None);
         new
     }
 
@@ -47,7 +48,7 @@ impl Desk {
         let mut new = old.clone();
         change(&mut new);
         let claimed = take(&mut new);
-        track(&self.schema, Realm::WithoutStatus, &self.writer(manager), Some(old), &mut new, claimed);
+        track(&self.schema, Realm::WithoutStatus, &self.writer(manager), &nowhere, Some(old), &mut new, claimed);
         new
     }
 
@@ -79,9 +80,14 @@ impl Desk {
         let config = self.config(object)?;
         match live {
             None => Ok(config.created(&self.writer(manager))),
-            Some(live) => config.apply(live.clone(), &self.writer(manager), force),
+            Some(live) => config.apply(live.clone(), &self.writer(manager), &nowhere, force),
         }
     }
+}
+
+/// For kinds of one version.
+fn nowhere(_: &str, _: &Value) -> Option<(Arc<Schema>, Value)> {
+    None
 }
 
 /// What a manager owns, as `fieldsV1`.

@@ -2,8 +2,8 @@
 
 use super::{Registry, Writing, timestamp};
 use bytes::Bytes;
-use orchestrator_apimachinery::ApiError;
 use orchestrator_apimachinery::apply::{self, Config, Realm, Writer};
+use orchestrator_apimachinery::{ApiError, Catalog, Kind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -13,6 +13,9 @@ pub(crate) struct Applying {
     force: bool,
     now: String,
     api_version: String,
+    kind: Arc<Kind>,
+    /// The kinds that were served when the configuration came.
+    catalog: Arc<Catalog>,
 }
 
 impl Writing<'_> {
@@ -36,7 +39,8 @@ impl Registry {
         let kind = writing.kind;
         let api_version = kind.api_version();
         let config = Config::new(kind.schema(), writing.realm(), &api_version, &kind.kind, body)?;
-        Ok(Arc::new(Applying { config, force, now: timestamp(self.now()), api_version }))
+        let (kind, catalog) = (kind.clone(), self.caches.catalog());
+        Ok(Arc::new(Applying { config, force, now: timestamp(self.now()), api_version, kind, catalog }))
     }
 
     /// Sets the owners of the fields of a new or changed object. `claimed` is what the client sent
@@ -54,7 +58,9 @@ impl Registry {
         }
         let (api_version, now) = (writing.kind.api_version(), timestamp(self.now()));
         let writer = writing.writer(&api_version, &now);
-        apply::track(&writing.kind.schema(), writing.realm(), &writer, old, new, claimed);
+        let catalog = self.caches.catalog();
+        let versions = |to: &str, object: &Value| apply::in_version(&catalog, writing.kind, to, object);
+        apply::track(&writing.kind.schema(), writing.realm(), &writer, &versions, old, new, claimed);
     }
 }
 
@@ -91,7 +97,8 @@ impl Applying {
         let mut live = live.clone();
         super::remove_meta(&mut live, "resourceVersion");
         let writer = Writer { manager, api_version: &self.api_version, subresource, now: &self.now };
-        self.config.apply(live, &writer, self.force)
+        let versions = |to: &str, object: &Value| apply::in_version(&self.catalog, &self.kind, to, object);
+        self.config.apply(live, &writer, &versions, self.force)
     }
 }
 

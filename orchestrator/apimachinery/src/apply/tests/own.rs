@@ -345,7 +345,7 @@ fn values_without_schema_merge_by_their_shape() {
         let object = json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "a"}, "spec": spec});
         let config = Config::new(schema.clone(), Realm::Whole, "g/v1", "K", object).unwrap();
         let writer = Writer { manager, api_version: "g/v1", subresource: "", now: NOW };
-        live.map_or_else(|| Ok(config.created(&writer)), |live| config.apply(live.clone(), &writer, false))
+        live.map_or_else(|| Ok(config.created(&writer)), |live| config.apply(live.clone(), &writer, &nowhere, false))
     };
     let one = apply(None, "a", json!({"m": {"x": 1, "e": {}}, "l": [1, 2]})).unwrap();
     let all = json!({"f:spec": {".": {}, "f:l": {}, "f:m": {".": {}, "f:x": {}, "f:e": {}}}});
@@ -366,7 +366,7 @@ fn the_status_is_owned_by_those_who_write_it() {
     new["status"]["conditions"] = json!([{"type": "Available", "status": "True"}]);
     new["spec"]["replicas"] = json!(9);
     let claimed = Some(json!([]));
-    track(&desk.schema, Realm::Status, &writer, Some(&live), &mut new, claimed);
+    track(&desk.schema, Realm::Status, &writer, &nowhere, Some(&live), &mut new, claimed);
     let entry = &new["metadata"]["managedFields"][1];
     assert_eq!(entry["subresource"], "status");
     assert_eq!(

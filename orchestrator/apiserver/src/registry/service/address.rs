@@ -193,7 +193,9 @@ pub(crate) fn beside(registry: &Registry, new: Option<&Value>, old: Option<&Valu
         object["metadata"]["creationTimestamp"] = json!(now);
         let api_version = kind.api_version();
         let writer = Writer { manager: "kube-apiserver", api_version: &api_version, subresource: "", now: &now };
-        apply::track(&kind.schema(), Realm::Whole, &writer, None, &mut object, None);
+        // Nobody owns anything of a new object.
+        let versions = |_: &str, _: &Value| None;
+        apply::track(&kind.schema(), Realm::Whole, &writer, &versions, None, &mut object, None);
         beside.compare.push(Compare { key: key.clone(), mod_revision: 0 });
         beside.ops.push(Op::Put { key, value: envelope::seal(&object)? });
     }
