@@ -279,3 +279,54 @@ async fn an_object_that_is_too_large_with_its_owners_is_kept_without() {
     assert_eq!(code, 201, "{}", made["message"]);
     assert_eq!(made["metadata"].get("managedFields"), None);
 }
+
+#[tokio::test]
+async fn owners_are_told_apart_in_both_versions_of_a_kind() {
+    let kit = kit().await;
+    let path = |version: &str| format!("/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers/web");
+    let scaler = |version: &str, share: i64| {
+        let mut spec =
+            json!({"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}});
+        match version {
+            "v1" => spec["targetCPUUtilizationPercentage"] = json!(share),
+            _ => {
+                let target = json!({"type": "Utilization", "averageUtilization": share});
+                spec["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+            }
+        }
+        json!({"apiVersion": format!("autoscaling/{version}"), "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "web"}, "spec": spec})
+    };
+    let (code, made) = kit.apply(&path("v1"), "one", scaler("v1", 50)).await;
+    assert_eq!(code, 201, "{made}");
+    let (code, shared) = kit.apply(&path("v2"), "two", scaler("v2", 50)).await;
+    assert_eq!((code, owners(&shared).len()), (200, 2), "{shared}");
+    let refused = kit.apply(&path("v2"), "two", scaler("v2", 60)).await;
+    let why = "Apply failed with 1 conflict: conflict with \"one\": .spec.targetCPUUtilizationPercentage";
+    check(&refused, 409, why);
+    let refused = kit.apply(&path("v1"), "one", scaler("v1", 60)).await;
+    check(&refused, 409, "Apply failed with 1 conflict: conflict with \"two\": .spec.metrics");
+    let (code, forced) = kit.apply(&format!("{}?force=true", path("v2")), "two", scaler("v2", 60)).await;
+    assert_eq!(code, 200, "{forced}");
+    assert_eq!(owned(&forced, "one")["f:spec"].get("f:targetCPUUtilizationPercentage"), None);
+    // The first manager goes over to the other version and shares what it says alike.
+    let (code, moved) = kit.apply(&path("v2"), "one", scaler("v2", 60)).await;
+    assert_eq!((code, owned(&moved, "one")), (200, owned(&moved, "two")));
+    let (_, shown) = kit.get(&path("v1")).await;
+    assert_eq!(shown["spec"]["targetCPUUtilizationPercentage"], 60);
+    // A replacement through v1 takes what it changes from those who own it in v2.
+    let mut changed = shown.clone();
+    changed["spec"]["targetCPUUtilizationPercentage"] = json!(70);
+    let (code, changed) = kit.put(&path("v1"), changed).await;
+    assert_eq!(code, 200, "{changed}");
+    assert_eq!(owned(&changed, "two")["f:spec"].get("f:metrics"), None);
+}
+
+#[tokio::test]
+async fn a_replacement_without_a_name_is_malformed() {
+    let kit = kit().await;
+    kit.post(MAPS, config_map("a", "1")).await;
+    let refused = kit.put(&format!("{MAPS}/a"), json!({"metadata": {}, "data": {}})).await;
+    check(&refused, 400, "the name of the object (a based on URL) was undeterminable: name must be provided");
+    assert_eq!(refused.1["reason"], "BadRequest");
+}

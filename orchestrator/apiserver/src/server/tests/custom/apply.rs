@@ -102,3 +102,38 @@ async fn names_are_judged_by_the_schema_of_metadata() {
     check(&refused, 422, "metadata.name: Invalid value: \"xyz\": metadata.name in body should match '^[a-m]'");
     check(&kit.post(CRONTABS, named("abcdef")).await, 422, "metadata.name: Too long: may not be more than 5 bytes");
 }
+
+#[tokio::test]
+async fn owners_of_custom_resources_are_told_apart_in_their_own_version() {
+    let kit = kit().await;
+    let tags = |name: &str, type_: &str| {
+        let mut version = version(name, name == "v1");
+        let tags = json!({"type": "array", "x-kubernetes-list-type": type_, "items": {"type": "string"}});
+        version["schema"]["openAPIV3Schema"] = json!({"type": "object", "properties": {
+            "spec": {"type": "object", "properties": {"tags": tags, "image": {"type": "string"}}},
+        }});
+        for part in ["subresources", "selectableFields", "additionalPrinterColumns"] {
+            version.as_object_mut().unwrap().remove(part);
+        }
+        version
+    };
+    let (code, made) = kit.post(DEFINITIONS, definition(json!([tags("v1", "set"), tags("v2", "atomic")]))).await;
+    assert_eq!(code, 201, "{made}");
+    let apply = async |version: &str, manager: &str, spec: Value| {
+        let api_version = format!("stable.example.com/{version}");
+        let object = json!({"apiVersion": api_version, "kind": "CronTab", "metadata": {"name": "a"}, "spec": spec});
+        let path = format!("/apis/{api_version}/namespaces/default/crontabs/a?fieldManager={manager}");
+        kit.send("PATCH", &path, &[("content-type", "application/apply-patch+yaml")], object).await
+    };
+    assert_eq!(apply("v1", "one", json!({"tags": ["x"], "image": "i"})).await.0, 201);
+    check(&apply("v2", "two", json!({"image": "j"})).await, 409, "conflict with \"one\": .spec.image");
+    let (code, replaced) = apply("v2", "two", json!({"tags": ["z"]})).await;
+    assert_eq!(code, 200, "{replaced}");
+    let fields = |object: &Value, manager: &str| {
+        let entries = object["metadata"]["managedFields"].as_array().unwrap();
+        entries.iter().find(|entry| entry["manager"] == manager).unwrap()["fieldsV1"]["f:spec"].clone()
+    };
+    assert_eq!(fields(&replaced, "one"), json!({"f:image": {}}));
+    assert_eq!(fields(&replaced, "two"), json!({"f:tags": {}}));
+    check(&apply("v1", "one", json!({"tags": ["y"], "image": "i"})).await, 409, "conflict with \"two\": .spec.tags");
+}
