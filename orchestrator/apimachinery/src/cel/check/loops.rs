@@ -76,14 +76,16 @@ impl Check<'_> {
                 return match &last.decl.kind {
                     Type::Map(..) => Ok(Decl { size, ..last.decl.clone() }),
                     Type::Dyn => Ok(Decl::unknown()),
-                    _ => self.no_overload("cel.@mapInsert", &[last.decl.clone()]).map(|checked| checked.decl),
+                    _ => {
+                        self.no_overload("cel.@mapInsert", std::slice::from_ref(&last.decl)).map(|checked| checked.decl)
+                    }
                 };
             }
             Macro::OptMap => return Ok(optional(last.decl.clone())),
             Macro::OptFlatMap => {
                 return match &last.decl.kind {
                     Type::Optional(_) | Type::Dyn => Ok(last.decl.clone()),
-                    _ => self.no_overload(what.name(), &[last.decl.clone()]).map(|checked| checked.decl),
+                    _ => self.no_overload(what.name(), std::slice::from_ref(&last.decl)).map(|checked| checked.decl),
                 };
             }
         }
