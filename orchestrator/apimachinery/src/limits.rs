@@ -30,7 +30,8 @@ pub const YAML_NODES_MAX: usize = 1_000_000;
 pub const JSON_PATCH_COPY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Bytes of a CEL expression; the parser's work and depth grow with it.
 pub const CEL_EXPRESSION_BYTES_MAX: usize = 16 * 1024;
-/// Turns of all loops of one CEL evaluation; stops an expression from holding a thread.
+/// Turns of all loops of one CEL evaluation, and parts of what loops over keys and values keep; stops an expression
+/// from holding a thread or much memory.
 pub const CEL_STEPS_MAX: u32 = 1_000_000;
 /// Nested brackets, and signs in a row, of a CEL expression; each takes much of the parser's stack.
 pub const CEL_NESTING_MAX: usize = 100;

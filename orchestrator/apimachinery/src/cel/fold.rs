@@ -12,7 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Counts one turn of a loop; an error when there were too many.
 pub(super) fn step(steps: &AtomicU32) -> Result<(), ExecutionError> {
-    match steps.fetch_add(1, Ordering::Relaxed) {
+    charge(steps, 1)
+}
+
+fn charge(steps: &AtomicU32, weight: u32) -> Result<(), ExecutionError> {
+    match steps.fetch_add(weight.min(CEL_STEPS_MAX), Ordering::Relaxed) {
         done if done >= CEL_STEPS_MAX => {
             Err(ExecutionError::function_error("loop", "operation cancelled: actual cost limit exceeded"))
         }
@@ -50,7 +54,7 @@ fn evaluate(what: Macro, call: &FunctionContext<'_, '_>, steps: &AtomicU32) -> R
         let mut scope = call.ptx.new_inner_scope();
         scope.add_variable_from_value(*first, of_key(&key));
         scope.add_variable_from_value(*second, value.clone());
-        gathered.turn(key, bodies, &scope)
+        gathered.turn(key, bodies, &scope, steps)
     };
     match &range {
         Cel::List(items) => {
@@ -73,6 +77,19 @@ fn evaluate(what: Macro, call: &FunctionContext<'_, '_>, steps: &AtomicU32) -> R
         _ => return Err(ExecutionError::NoSuchOverload),
     }
     gathered.result()
+}
+
+/// What a value that a loop keeps weighs against the limit of steps: each turn may copy a whole object.
+fn weight(value: &Cel) -> u32 {
+    let bytes = |length: usize| u32::try_from(length / 64).unwrap_or(CEL_STEPS_MAX);
+    let below = match value {
+        Cel::List(items) => items.iter().map(weight).fold(0, u32::saturating_add),
+        Cel::Map(map) => map.map.values().map(weight).fold(0, u32::saturating_add),
+        Cel::String(text) => bytes(text.len()),
+        Cel::Bytes(content) => bytes(content.len()),
+        _ => 0,
+    };
+    below.saturating_add(1)
 }
 
 fn of_key(key: &Key) -> Cel {
@@ -117,7 +134,13 @@ impl Default for Gathered {
 }
 
 impl Gathered {
-    fn turn(&mut self, key: Key, bodies: &[IdedExpr], scope: &Context<'_>) -> Result<Turn, ExecutionError> {
+    fn turn(
+        &mut self,
+        key: Key,
+        bodies: &[IdedExpr],
+        scope: &Context<'_>,
+        steps: &AtomicU32,
+    ) -> Result<Turn, ExecutionError> {
         let Some((last, filters)) = bodies.split_last() else { return Ok(Turn::Last) };
         match self.what {
             Macro::All | Macro::Exists => {
@@ -146,6 +169,7 @@ impl Gathered {
             }
         }
         let value = Cel::resolve(last, scope)?;
+        charge(steps, weight(&value))?;
         match (self.what, value) {
             (Macro::List, value) => self.list.push(value),
             (Macro::MapEntry, Cel::Map(entries)) => {

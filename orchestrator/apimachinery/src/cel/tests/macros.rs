@@ -54,7 +54,10 @@ fn turns_over_keys_and_values_count_as_any() {
     let list = format!("[{}]", vec!["1"; 120].join(","));
     let inner = format!("{list}.all(c, x, {list}.all(d, y, true))");
     fails(&format!("{list}.all(a, v, {list}.exists(b, w, !{inner}))"), "cost limit exceeded");
-    fails(&format!("{list}.transformList(a, v, {list}.transformList(b, w, {inner}))"), "cost limit exceeded");
+    // What is kept weighs too.
+    let doubled =
+        (0..7).fold("[0]".to_owned(), |kept, _| format!("[1, 2, 3, 4].transformList(i, v, [{kept}, {list}])"));
+    fails(&format!("{doubled}.size()"), "cost limit exceeded");
 }
 
 #[test]
@@ -85,5 +88,16 @@ fn what_does_not_fit_into_a_loop_is_told() {
     ] {
         let error = checked(source).unwrap_err().to_string();
         assert!(error.starts_with("compilation failed: ") && error.contains(why), "{source}: {error}");
+    }
+}
+
+#[test]
+fn deep_nests_of_loops_do_no_harm() {
+    for (open, inner) in
+        [("[1].all(i, v, ", "true"), ("{'a': 1}.transformMap(k, v, ", "k"), ("optional.of(1).optMap(o, ", "o")]
+    {
+        for levels in [1, 17, 60, 120] {
+            crate::cel::fuzz(format!("{}{inner}{}", open.repeat(levels), ")".repeat(levels)).as_bytes());
+        }
     }
 }
