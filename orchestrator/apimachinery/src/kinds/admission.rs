@@ -11,9 +11,8 @@ use std::collections::BTreeSet;
 mod policy;
 
 pub(super) use policy::{
-    PARAMETER_COLUMN, PARAMETER_KIND_COLUMN, default_match_resources, parameter, parameter_kind,
-    validate_match_resources, validate_parameter_kind, validate_parameter_reference, validate_policy_name,
-    validate_variables,
+    binding, default_policy, policy_columns, policy_row, validate_match_resources, validate_premises,
+    validate_references, validate_scope,
 };
 
 /// The API group of webhooks and policies.
@@ -152,7 +151,7 @@ pub(super) fn validate_conditions(hook: &Value, path: &Path, errors: &mut Errors
 }
 
 /// Checks `matchConditions`, which may use the variables `declared`.
-pub(super) fn validate_conditions_with(value: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
+fn validate_conditions_with(value: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
     let path = path.child("matchConditions");
     if too_many(&path, list(value, "matchConditions").len(), CONDITIONS_MAX, errors) {
         return;

@@ -1,70 +1,34 @@
 //! MutatingAdmissionPolicy and its binding.
 
-use super::admission::{self, CATEGORY, FAILURE_POLICIES, GROUP, REINVOCATION_POLICIES};
+use super::admission::{self, CATEGORY, GROUP, REINVOCATION_POLICIES};
 use super::checks::{first_generation, one_of, raise_generation, texts};
-use super::fields::{default_text, indexed, list, object_mut, object_or_new, text};
-use super::validating_admission_policy::binding_row;
-use super::{AGE, NAME, cells, cluster, columns};
+use super::cluster;
+use super::fields::{indexed, list, text};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
 
 /// The rows of the policy and the binding.
 pub fn kinds() -> Vec<Kind> {
-    vec![policy(), binding()]
+    vec![
+        policy(),
+        admission::binding("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", validate_binding),
+    ]
 }
 
 fn policy() -> Kind {
     Kind {
         categories: super::texts(&[CATEGORY]),
-        columns: columns(&[
-            NAME,
-            ("Mutations", "integer", 0, "How many mutations it has."),
-            admission::PARAMETER_KIND_COLUMN,
-            AGE,
-        ]),
+        columns: admission::policy_columns(("Mutations", "integer", 0, "How many mutations it has.")),
         strategy: Strategy {
-            default: |object| {
-                let spec = object_or_new(object, "spec");
-                default_text(spec, "failurePolicy", "Fail");
-                admission::default_match_resources(spec, "matchConstraints");
-            },
+            default: admission::default_policy,
             prepare_create: first_generation,
             prepare_update: |object, old| raise_generation(object, old, &["spec"]),
             validate,
-            cells: |object, now| {
-                let spec = &object["spec"];
-                let mutations = list(spec, "mutations").len();
-                vec![cells::name(object), mutations.into(), admission::parameter_kind(spec), cells::age(object, now)]
-            },
+            cells: |object, now| admission::policy_row(object, "mutations", now),
             ..Strategy::default()
         },
         ..cluster(GROUP, "MutatingAdmissionPolicy", "mutatingadmissionpolicies")
-    }
-}
-
-fn binding() -> Kind {
-    Kind {
-        categories: super::texts(&[CATEGORY]),
-        columns: columns(&[
-            NAME,
-            ("PolicyName", "string", 0, "The policy that it puts in force."),
-            admission::PARAMETER_COLUMN,
-            AGE,
-        ]),
-        strategy: Strategy {
-            default: |object| {
-                if let Some(spec) = object_mut(object, "spec") {
-                    admission::default_match_resources(spec, "matchResources");
-                }
-            },
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
-            validate: validate_binding,
-            cells: binding_row,
-            ..Strategy::default()
-        },
-        ..cluster(GROUP, "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings")
     }
 }
 
@@ -75,21 +39,9 @@ const PATCHES: [(&str, &str); 2] = [("ApplyConfiguration", "applyConfiguration")
 
 fn validate(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
-    one_of(text(spec, "failurePolicy"), &FAILURE_POLICIES, &path.child("failurePolicy"), errors);
-    admission::validate_parameter_kind(spec, &path, errors);
-    let (constraints, at) = (&spec["matchConstraints"], path.child("matchConstraints"));
-    if constraints.is_null() {
-        errors.required(&at, "");
-    } else {
-        admission::validate_match_resources(constraints, &at, errors);
-        if list(constraints, "resourceRules").is_empty() {
-            errors.required(&at.child("resourceRules"), "");
-        }
-        validate_operations(constraints, &at, errors);
-    }
-    let declared = admission::policy_variables(spec);
-    admission::validate_conditions_with(spec, &declared, &path, errors);
-    admission::validate_variables(spec, &path, errors);
+    admission::validate_scope(spec, &path, errors);
+    validate_operations(&spec["matchConstraints"], &path.child("matchConstraints"), errors);
+    let declared = admission::validate_premises(spec, &path, errors);
     let at = path.child("mutations");
     if list(spec, "mutations").is_empty() {
         errors.required(&at, "mutations must contain at least one item");
@@ -137,8 +89,7 @@ fn validate_mutation(mutation: &Value, declared: &[&str], path: &Path, errors: &
 
 fn validate_binding(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
-    admission::validate_policy_name(spec, &path, errors);
-    admission::validate_parameter_reference(spec, &path, errors);
+    admission::validate_references(spec, &path, errors);
     let path = path.child("matchResources");
     admission::validate_match_resources(&spec["matchResources"], &path, errors);
     validate_operations(&spec["matchResources"], &path, errors);

@@ -1,9 +1,9 @@
 //! ValidatingAdmissionPolicy and its binding.
 
-use super::admission::{self, CATEGORY, FAILURE_POLICIES, GROUP};
-use super::checks::{first_generation, fits, one_of, one_of_or_empty, raise_generation, texts};
-use super::fields::{default_text, indexed, list, object_mut, object_or_new, text};
-use super::{AGE, NAME, cells, cluster, columns, conditions, names, state, status};
+use super::admission::{self, CATEGORY, GROUP};
+use super::checks::{fits, one_of_or_empty, texts};
+use super::fields::{indexed, list, text};
+use super::{cluster, conditions, names, state, status};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -11,71 +11,28 @@ use std::collections::BTreeSet;
 
 /// The rows of the policy and the binding.
 pub fn kinds() -> Vec<Kind> {
-    vec![policy(), binding()]
+    vec![
+        policy(),
+        admission::binding("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", validate_binding),
+    ]
 }
 
 fn policy() -> Kind {
     Kind {
         categories: super::texts(&[CATEGORY]),
         subresources: vec![status()],
-        columns: columns(&[
-            NAME,
-            ("Validations", "integer", 0, "How many validations it has."),
-            admission::PARAMETER_KIND_COLUMN,
-            AGE,
-        ]),
+        columns: admission::policy_columns(("Validations", "integer", 0, "How many validations it has.")),
         strategy: Strategy {
-            default: |object| {
-                let spec = object_or_new(object, "spec");
-                default_text(spec, "failurePolicy", "Fail");
-                admission::default_match_resources(spec, "matchConstraints");
-            },
+            default: admission::default_policy,
             prepare_create: state::create,
             prepare_update: state::update,
             prepare_status_update: state::update_status,
             validate,
-            cells: |object, now| {
-                let spec = &object["spec"];
-                let validations = list(spec, "validations").len();
-                let kind = admission::parameter_kind(spec);
-                vec![cells::name(object), validations.into(), kind, cells::age(object, now)]
-            },
+            cells: |object, now| admission::policy_row(object, "validations", now),
             ..Strategy::default()
         },
         ..cluster(GROUP, "ValidatingAdmissionPolicy", "validatingadmissionpolicies")
     }
-}
-
-fn binding() -> Kind {
-    Kind {
-        categories: super::texts(&[CATEGORY]),
-        columns: columns(&[
-            NAME,
-            ("PolicyName", "string", 0, "The policy that it puts in force."),
-            admission::PARAMETER_COLUMN,
-            AGE,
-        ]),
-        strategy: Strategy {
-            default: |object| {
-                if let Some(spec) = object_mut(object, "spec") {
-                    admission::default_match_resources(spec, "matchResources");
-                }
-            },
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
-            validate: validate_binding,
-            cells: binding_row,
-            ..Strategy::default()
-        },
-        ..cluster(GROUP, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings")
-    }
-}
-
-/// The cells of a binding of either sort.
-pub(super) fn binding_row(object: &Value, now: i64) -> Vec<Value> {
-    let spec = &object["spec"];
-    let policy = text(spec, "policyName");
-    vec![cells::name(object), policy.into(), admission::parameter(spec), cells::age(object, now)]
 }
 
 /// Reasons that a refusal may have.
@@ -87,20 +44,8 @@ const AUDIT_EXPRESSION_BYTES_MAX: usize = 5 * 1024;
 
 fn validate(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
-    one_of(text(spec, "failurePolicy"), &FAILURE_POLICIES, &path.child("failurePolicy"), errors);
-    admission::validate_parameter_kind(spec, &path, errors);
-    let (constraints, at) = (&spec["matchConstraints"], path.child("matchConstraints"));
-    if constraints.is_null() {
-        errors.required(&at, "");
-    } else {
-        admission::validate_match_resources(constraints, &at, errors);
-        if list(constraints, "resourceRules").is_empty() {
-            errors.required(&at.child("resourceRules"), "");
-        }
-    }
-    let declared = admission::policy_variables(spec);
-    admission::validate_conditions_with(spec, &declared, &path, errors);
-    admission::validate_variables(spec, &path, errors);
+    admission::validate_scope(spec, &path, errors);
+    let declared = admission::validate_premises(spec, &path, errors);
     if list(spec, "validations").is_empty() && list(spec, "auditAnnotations").is_empty() {
         for field in ["validations", "auditAnnotations"] {
             let wrong = "validations or auditAnnotations must contain at least one item";
@@ -181,8 +126,7 @@ fn validate_status(status: &Value, path: &Path, errors: &mut Errors) {
 
 fn validate_binding(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
-    admission::validate_policy_name(spec, &path, errors);
-    admission::validate_parameter_reference(spec, &path, errors);
+    admission::validate_references(spec, &path, errors);
     // The path is spelt as upstream does.
     admission::validate_match_resources(&spec["matchResources"], &path.child("matchResouces"), errors);
     let (actions, path) = (texts(spec, "validationActions"), path.child("validationActions"));

@@ -1,14 +1,10 @@
 //! What validating and mutating policies and their bindings share.
 
 use super::*;
-use crate::kinds::ColumnText;
-
-/// The kind of a policy's parameters.
-pub(in crate::kinds) const PARAMETER_KIND_COLUMN: ColumnText =
-    ("ParamKind", "string", 0, "The kind of the objects that its parameters are in.");
-/// The parameters of a binding.
-pub(in crate::kinds) const PARAMETER_COLUMN: ColumnText =
-    ("ParamRef", "string", 0, "The objects that its parameters are in.");
+use crate::kind::{Column, Kind, Strategy};
+use crate::kinds::checks::{first_generation, raise_generation};
+use crate::kinds::fields::object_or_new;
+use crate::kinds::{AGE, ColumnText, NAME, cells, cluster, columns};
 
 /// Words that CEL keeps for itself.
 const RESERVED: [&str; 21] = [
@@ -36,13 +32,91 @@ const RESERVED: [&str; 21] = [
 ];
 const NOT_FOUND_ACTIONS: [&str; 2] = ["Allow", "Deny"];
 
+/// The columns of a policy; `rules` says how many rules it has.
+pub(in crate::kinds) fn policy_columns(rules: ColumnText) -> Vec<Column> {
+    let parameters = ("ParamKind", "string", 0, "The kind of the objects that its parameters are in.");
+    columns(&[NAME, rules, parameters, AGE])
+}
+
+/// The cells of a policy whose rules are at the key `rules` of its spec.
+pub(in crate::kinds) fn policy_row(object: &Value, rules: &str, now: i64) -> Vec<Value> {
+    let spec = &object["spec"];
+    vec![cells::name(object), list(spec, rules).len().into(), parameter_kind(spec), cells::age(object, now)]
+}
+
+/// Fills in what a policy leaves open.
+pub(in crate::kinds) fn default_policy(object: &mut Value) {
+    let spec = object_or_new(object, "spec");
+    default_text(spec, "failurePolicy", "Fail");
+    default_match_resources(spec, "matchConstraints");
+}
+
+/// The row of a kind of bindings.
+pub(in crate::kinds) fn binding(kind: &'static str, plural: &'static str, validate: fn(&Value, &mut Errors)) -> Kind {
+    Kind {
+        categories: crate::kinds::texts(&[CATEGORY]),
+        columns: columns(&[
+            NAME,
+            ("PolicyName", "string", 0, "The policy that it puts in force."),
+            ("ParamRef", "string", 0, "The objects that its parameters are in."),
+            AGE,
+        ]),
+        strategy: Strategy {
+            default: |object| {
+                if let Some(spec) = object_mut(object, "spec") {
+                    default_match_resources(spec, "matchResources");
+                }
+            },
+            prepare_create: first_generation,
+            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
+            validate,
+            cells: |object, now| {
+                let spec = &object["spec"];
+                let policy = text(spec, "policyName");
+                vec![cells::name(object), policy.into(), parameter(spec), cells::age(object, now)]
+            },
+            ..Strategy::default()
+        },
+        ..cluster(GROUP, kind, plural)
+    }
+}
+
 /// Fills in `matchConstraints` or `matchResources` at a key of the spec.
-pub(in crate::kinds) fn default_match_resources(spec: &mut Value, key: &str) {
+fn default_match_resources(spec: &mut Value, key: &str) {
     if let Some(resources) = object_mut(spec, key) {
         default_selectors(resources);
         default_rules(resources, "resourceRules");
         default_rules(resources, "excludeResourceRules");
     }
+}
+
+/// Checks what a policy says of the requests that it is about, but for conditions.
+pub(in crate::kinds) fn validate_scope(spec: &Value, path: &Path, errors: &mut Errors) {
+    one_of(text(spec, "failurePolicy"), &FAILURE_POLICIES, &path.child("failurePolicy"), errors);
+    validate_parameter_kind(spec, path, errors);
+    let (constraints, path) = (&spec["matchConstraints"], path.child("matchConstraints"));
+    if constraints.is_null() {
+        errors.required(&path, "");
+        return;
+    }
+    validate_match_resources(constraints, &path, errors);
+    if list(constraints, "resourceRules").is_empty() {
+        errors.required(&path.child("resourceRules"), "");
+    }
+}
+
+/// Checks the conditions and variables of a policy; the variables that its rules may use.
+pub(in crate::kinds) fn validate_premises(spec: &Value, path: &Path, errors: &mut Errors) -> Vec<&'static str> {
+    let declared = policy_variables(spec);
+    validate_conditions_with(spec, &declared, path, errors);
+    validate_variables(spec, &declared, path, errors);
+    declared
+}
+
+/// Checks which policy a binding names, and its parameters.
+pub(in crate::kinds) fn validate_references(spec: &Value, path: &Path, errors: &mut Errors) {
+    required(text(spec, "policyName"), names::dns_subdomain, &path.child("policyName"), errors);
+    validate_parameter_reference(spec, path, errors);
 }
 
 /// Checks MatchResources.
@@ -74,7 +148,7 @@ pub(in crate::kinds) fn validate_match_resources(resources: &Value, path: &Path,
 }
 
 /// Checks `paramKind`.
-pub(in crate::kinds) fn validate_parameter_kind(spec: &Value, path: &Path, errors: &mut Errors) {
+fn validate_parameter_kind(spec: &Value, path: &Path, errors: &mut Errors) {
     let (kind, path) = (&spec["paramKind"], path.child("paramKind"));
     if kind.is_null() {
         return;
@@ -107,9 +181,8 @@ pub(in crate::kinds) fn validate_parameter_kind(spec: &Value, path: &Path, error
     }
 }
 
-/// Checks `variables`.
-pub(in crate::kinds) fn validate_variables(spec: &Value, path: &Path, errors: &mut Errors) {
-    let declared = policy_variables(spec);
+/// Checks `variables`, which may use the variables `declared`.
+fn validate_variables(spec: &Value, declared: &[&str], path: &Path, errors: &mut Errors) {
     if too_many_expressions(spec, "variables", path, errors) {
         return;
     }
@@ -122,17 +195,12 @@ pub(in crate::kinds) fn validate_variables(spec: &Value, path: &Path, errors: &m
             errors.invalid(&path.child("name"), name, "name is not a valid CEL identifier");
         }
         let (expression, path) = (text(variable, "expression"), path.child("expression"));
-        validate_expression(expression, "expression is not specified", &declared, &path, errors);
+        validate_expression(expression, "expression is not specified", declared, &path, errors);
     }
 }
 
-/// Checks `policyName` of a binding.
-pub(in crate::kinds) fn validate_policy_name(spec: &Value, path: &Path, errors: &mut Errors) {
-    required(text(spec, "policyName"), names::dns_subdomain, &path.child("policyName"), errors);
-}
-
 /// Checks `paramRef` of a binding.
-pub(in crate::kinds) fn validate_parameter_reference(spec: &Value, path: &Path, errors: &mut Errors) {
+fn validate_parameter_reference(spec: &Value, path: &Path, errors: &mut Errors) {
     let (reference, path) = (&spec["paramRef"], path.child("paramRef"));
     if reference.is_null() {
         return;
@@ -154,8 +222,8 @@ pub(in crate::kinds) fn validate_parameter_reference(spec: &Value, path: &Path, 
     one_of(action, &NOT_FOUND_ACTIONS, &path.child("parameterNotFoundAction"), errors);
 }
 
-/// The cell of [`PARAMETER_KIND_COLUMN`].
-pub(in crate::kinds) fn parameter_kind(spec: &Value) -> Value {
+/// The cell of a policy's `paramKind`.
+fn parameter_kind(spec: &Value) -> Value {
     let kind = &spec["paramKind"];
     if kind.is_null() {
         return "<unset>".into();
@@ -163,8 +231,8 @@ pub(in crate::kinds) fn parameter_kind(spec: &Value) -> Value {
     format!("{}/{}", text(kind, "apiVersion"), text(kind, "kind")).into()
 }
 
-/// The cell of [`PARAMETER_COLUMN`].
-pub(in crate::kinds) fn parameter(spec: &Value) -> Value {
+/// The cell of a binding's `paramRef`.
+fn parameter(spec: &Value) -> Value {
     let reference = &spec["paramRef"];
     let (namespace, name) = (text(reference, "namespace"), text(reference, "name"));
     if name.is_empty() {
@@ -194,3 +262,6 @@ fn go_selector(selector: &Value) -> String {
         expressions.concat()
     )
 }
+
+#[cfg(test)]
+mod tests;

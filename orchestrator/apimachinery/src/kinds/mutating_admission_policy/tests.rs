@@ -1,12 +1,10 @@
-use crate::kinds::tests::{created, refused, shown, stored};
+use crate::kinds::tests::{created, platform, refused, shown};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-fn policy(mutations: Value, operations: Value) -> Value {
+fn policy(mutations: Value, operation: &str) -> Value {
     json!({"spec": {
-        "matchConstraints": {"resourceRules": [{
-            "operations": operations, "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
-        }]},
+        "matchConstraints": {"resourceRules": [platform::rule(operation)]},
         "mutations": mutations, "reinvocationPolicy": "IfNeeded",
     }})
 }
@@ -14,46 +12,7 @@ fn policy(mutations: Value, operations: Value) -> Value {
 #[test]
 fn a_policy_has_mutations_each_of_one_sort() {
     let good = json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}]);
-    let good = created("MutatingAdmissionPolicy", policy(good, json!(["CREATE"])));
-    stored(
-        &good,
-        "/spec",
-        expect![[r#"
-        {
-          "failurePolicy": "Fail",
-          "matchConstraints": {
-            "matchPolicy": "Equivalent",
-            "namespaceSelector": {},
-            "objectSelector": {},
-            "resourceRules": [
-              {
-                "apiGroups": [
-                  ""
-                ],
-                "apiVersions": [
-                  "v1"
-                ],
-                "operations": [
-                  "CREATE"
-                ],
-                "resources": [
-                  "pods"
-                ],
-                "scope": "*"
-              }
-            ]
-          },
-          "mutations": [
-            {
-              "jsonPatch": {
-                "expression": "[]"
-              },
-              "patchType": "JSONPatch"
-            }
-          ],
-          "reinvocationPolicy": "IfNeeded"
-        }"#]],
-    );
+    let good = created("MutatingAdmissionPolicy", policy(good, "CREATE"));
     shown(
         "MutatingAdmissionPolicy",
         &[good],
@@ -69,7 +28,7 @@ fn a_policy_has_mutations_each_of_one_sort() {
     ]);
     refused(
         "MutatingAdmissionPolicy",
-        policy(bad, json!(["DELETE"])),
+        policy(bad, "DELETE"),
         expect![[r#"
         spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"
         spec.mutations[0].patchType: Required value
@@ -93,10 +52,9 @@ fn a_policy_has_mutations_each_of_one_sort() {
 
 #[test]
 fn a_binding_names_its_policy() {
-    let rule = json!({"operations": ["DELETE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]});
     refused(
         "MutatingAdmissionPolicyBinding",
-        json!({"spec": {"policyName": "", "matchResources": {"resourceRules": [rule]}}}),
+        json!({"spec": {"policyName": "", "matchResources": {"resourceRules": [platform::rule("DELETE")]}}}),
         expect![[r#"
             spec.policyName: Required value
             spec.matchResources.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"

@@ -7,6 +7,11 @@ pub(in crate::kinds) fn certificate_request() -> &'static str {
     include_str!("../certificate_signing_request/request.b64").trim()
 }
 
+/// A rule of a policy about Pods.
+pub(in crate::kinds) fn rule(operation: &str) -> Value {
+    json!({"operations": [operation], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]})
+}
+
 /// Objects with most of what the rules look at.
 pub(super) fn samples() -> Vec<(&'static str, Value)> {
     let mut all = network();
