@@ -30,11 +30,9 @@ pub fn kind() -> Kind {
                 }
             },
             prepare_create,
-            prepare_update: state::update_without_generation,
-            prepare_status_update: state::update_status,
             validate,
             cells: row,
-            ..Strategy::default()
+            ..state::uncounted()
         },
         ..cluster("apiregistration.k8s.io", "APIService", "apiservices")
     }

@@ -93,21 +93,3 @@ pub fn name_of_class(object: &Value, annotations: &[&str]) -> Value {
     let is_default = |key: &&str| object["metadata"]["annotations"][*key] == "true";
     if annotations.iter().any(is_default) { format!("{name} (default)").into() } else { name.into() }
 }
-
-/// Sets the generation of a new object that has no status.
-pub fn first_generation(object: &mut Value) {
-    object["metadata"]["generation"] = 1.into();
-}
-
-/// Raises the generation when one of these fields changed. Arguments: new, old.
-pub fn raise_generation(object: &mut Value, old: &Value, fields: &[&str]) {
-    let before = old["metadata"]["generation"].as_i64();
-    let generation = match fields.iter().any(|field| object[*field] != old[*field]) {
-        true => Some(before.unwrap_or(0) + 1),
-        false => before,
-    };
-    match generation {
-        Some(generation) => object["metadata"]["generation"] = generation.into(),
-        None => super::fields::remove(&mut object["metadata"], "generation"),
-    }
-}

@@ -39,14 +39,11 @@ const POLICIES: [&str; 3] = ["Allow", "Forbid", "Replace"];
 fn strategy() -> Strategy {
     Strategy {
         default: fill,
-        prepare_create: state::create,
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate,
         warnings,
         update_warnings: Some(|new, old| if new["spec"] == old["spec"] { Vec::new() } else { template_warnings(new) }),
         cells: row,
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

@@ -1,9 +1,9 @@
 //! CSIDriver.
 
-use super::checks::{one_of_or_empty, raise_generation, texts};
+use super::checks::{one_of_or_empty, texts};
 use super::fields::{default, default_text, indexed, int, is_true, list, object_or_new, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, cluster, columns};
+use super::{AGE, NAME, cells, cluster, columns, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ const UPDATE_SECONDS_MIN: i64 = 10;
 fn strategy() -> Strategy {
     Strategy {
         default: fill,
-        prepare_update: |object, old| raise_generation(object, old, &["spec"]),
+        prepare_update: |object, old| state::raise_generation(object, old, &["spec"]),
         validate,
         validate_update,
         cells: row,

@@ -1,8 +1,8 @@
 //! DeviceClass.
 
-use super::checks::{first_generation, raise_generation, too_many};
+use super::checks::too_many;
 use super::fields::{indexed, list};
-use super::{AGE, NAME, cells, cluster, columns, devices, names};
+use super::{AGE, NAME, cells, cluster, columns, devices, names, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -12,11 +12,9 @@ pub fn kind() -> Kind {
     Kind {
         columns: columns(&[NAME, AGE]),
         strategy: Strategy {
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
             validate,
             cells: |object, now| vec![cells::name(object), cells::age(object, now)],
-            ..Strategy::default()
+            ..state::without_status()
         },
         ..cluster(devices::GROUP, "DeviceClass", "deviceclasses")
     }

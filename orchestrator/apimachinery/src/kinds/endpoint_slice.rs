@@ -3,7 +3,7 @@
 use super::checks::{fits, one_of};
 use super::fields::{default, default_text, indexed, int, list, list_mut, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, columns, metadata, names, namespaced};
+use super::{AGE, NAME, cells, columns, metadata, names, namespaced, state};
 use crate::field::{Errors, FieldError, Path, Reason};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -38,7 +38,7 @@ const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 fn strategy() -> Strategy {
     Strategy {
         default: fill,
-        prepare_create: |object| object["metadata"]["generation"] = 1.into(),
+        prepare_create: state::first_generation,
         prepare_update,
         validate,
         validate_update,

@@ -31,12 +31,9 @@ pub fn kind() -> Kind {
                 }
                 default(spec, "priorityLevelConfiguration", json!({"name": ""}));
             },
-            prepare_create: state::create,
-            prepare_update: state::update,
-            prepare_status_update: state::update_status,
             validate,
             cells: row,
-            ..Strategy::default()
+            ..state::counted()
         },
         ..cluster(GROUP, "FlowSchema", "flowschemas")
     }

@@ -42,15 +42,7 @@ pub fn kinds() -> Vec<Kind> {
 const SHOWN_MAX: usize = 2;
 
 fn strategy() -> Strategy {
-    Strategy {
-        default: fill,
-        prepare_create,
-        prepare_update: state::update_without_generation,
-        prepare_status_update: state::update_status,
-        validate: rules::validate,
-        cells: row,
-        ..Strategy::default()
-    }
+    Strategy { default: fill, prepare_create, validate: rules::validate, cells: row, ..state::uncounted() }
 }
 
 fn prepare_create(object: &mut Value) {

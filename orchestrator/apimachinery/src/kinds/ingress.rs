@@ -42,12 +42,10 @@ fn strategy() -> Strategy {
             state::create(object);
             object["status"] = json!({"loadBalancer": {}});
         },
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate,
         warnings,
         cells: row,
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

@@ -1,9 +1,9 @@
 //! IngressClass.
 
-use super::checks::{first_generation, fits, one_of, raise_generation};
+use super::checks::{fits, one_of};
 use super::fields::{default, object_mut, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, cluster, columns, domains, ingress, names};
+use super::{AGE, NAME, cells, cluster, columns, domains, ingress, names, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -33,15 +33,13 @@ fn strategy() -> Strategy {
                 default(parameters, "scope", "Cluster");
             }
         },
-        prepare_create: first_generation,
-        prepare_update: |object, old| raise_generation(object, old, &["spec"]),
         validate,
         validate_update: |object, old, errors| {
             let path = Path::new("spec").child("controller");
             immutable(&object["spec"]["controller"], &old["spec"]["controller"], &path, errors);
         },
         cells: row,
-        ..Strategy::default()
+        ..state::without_status()
     }
 }
 

@@ -47,15 +47,13 @@ fn strategy() -> Strategy {
     Strategy {
         default: fill,
         prepare_create,
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate,
         validate_update,
         warnings: named_warnings,
         update_warnings: Some(changed_template_warnings),
         cells: row,
         field_text,
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

@@ -1,9 +1,9 @@
 //! MutatingAdmissionPolicy and its binding.
 
 use super::admission::{self, CATEGORY, GROUP, REINVOCATION_POLICIES};
-use super::checks::{first_generation, one_of, raise_generation, texts};
-use super::cluster;
+use super::checks::{one_of, texts};
 use super::fields::{indexed, list, text};
+use super::{cluster, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -22,11 +22,9 @@ fn policy() -> Kind {
         columns: admission::policy_columns(("Mutations", "integer", 0, "How many mutations it has.")),
         strategy: Strategy {
             default: admission::default_policy,
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
             validate,
             cells: |object, now| admission::policy_row(object, "mutations", now),
-            ..Strategy::default()
+            ..state::without_status()
         },
         ..cluster(GROUP, "MutatingAdmissionPolicy", "mutatingadmissionpolicies")
     }

@@ -1,8 +1,8 @@
 //! NetworkPolicy.
 
-use super::checks::{first_generation, one_of_or_empty, raise_generation};
+use super::checks::one_of_or_empty;
 use super::fields::{default, default_text, indexed, int, list, list_mut, object_or_new, text};
-use super::{AGE, NAME, addresses, cells, columns, names, namespaced, selector, texts};
+use super::{AGE, NAME, addresses, cells, columns, names, namespaced, selector, state, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use ipnet::IpNet;
@@ -24,15 +24,7 @@ const POLICY_TYPES: [&str; 2] = ["Egress", "Ingress"];
 const DIRECTIONS: [(&str, &str); 2] = [("ingress", "from"), ("egress", "to")];
 
 fn strategy() -> Strategy {
-    Strategy {
-        default: fill,
-        prepare_create: first_generation,
-        prepare_update: |object, old| raise_generation(object, old, &["spec"]),
-        validate,
-        warnings,
-        cells: row,
-        ..Strategy::default()
-    }
+    Strategy { default: fill, validate, warnings, cells: row, ..state::without_status() }
 }
 
 fn fill(object: &mut Value) {

@@ -2,7 +2,7 @@
 
 use super::cells::{NONE, UNKNOWN, or};
 use super::checks::{fits, one_of, unique};
-use super::fields::{copy, entries, indexed, is_true, list, object_mut, text};
+use super::fields::{entries, indexed, is_true, list, object_mut, text};
 use super::{
     AGE, NAME, PROXY_VERBS, addresses, cells, cluster, columns, names, pod_spec, state, status, subresource_of, texts,
 };
@@ -41,7 +41,7 @@ const ROLE_LABEL: &str = "kubernetes.io/role";
 fn strategy() -> Strategy {
     Strategy {
         default,
-        prepare_update: |object, old| copy(object, old, "status"),
+        prepare_update: state::update_without_generation,
         prepare_status_update: state::update_status,
         validate,
         validate_update,

@@ -56,13 +56,11 @@ fn strategy() -> Strategy {
                 object["status"]["lastPhaseTransitionTime"] = created;
             }
         },
-        prepare_update: state::update_without_generation,
-        prepare_status_update: state::update_status,
         validate,
         validate_update,
         warnings,
         cells: row,
-        ..Strategy::default()
+        ..state::uncounted()
     }
 }
 

@@ -25,11 +25,9 @@ pub fn kind() -> Kind {
                 let zeros = ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
                 object["status"] = zeros.into_iter().map(|field| (field.to_owned(), json!(0))).collect();
             },
-            prepare_update: state::update,
-            prepare_status_update: state::update_status,
             validate,
             cells: row,
-            ..Strategy::default()
+            ..state::counted()
         },
         ..namespaced("policy", "PodDisruptionBudget", "poddisruptionbudgets")
     }

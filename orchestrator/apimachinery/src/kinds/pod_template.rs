@@ -1,7 +1,7 @@
 //! PodTemplate.
 
-use super::fields::{copy, int, list, object_or_new, text};
-use super::{NAME, cells, columns, namespaced, pod_spec};
+use super::fields::{list, object_or_new, text};
+use super::{NAME, cells, columns, namespaced, pod_spec, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -21,21 +21,14 @@ pub fn kind() -> Kind {
                 object_or_new(template, "metadata");
                 pod_spec::default(object_or_new(template, "spec"));
             },
-            prepare_create: |object| object["metadata"]["generation"] = 1.into(),
-            prepare_update,
+            prepare_create: state::first_generation,
+            prepare_update: |object, old| state::raise_generation(object, old, &["template"]),
             validate,
             warnings: |object| pod_spec::warnings(&object["template"], &Path::new("template")),
             cells: |object, _| row(object),
             ..Strategy::default()
         },
         ..namespaced("", "PodTemplate", "podtemplates")
-    }
-}
-
-fn prepare_update(object: &mut Value, old: &Value) {
-    copy(&mut object["metadata"], &old["metadata"], "generation");
-    if object["template"] != old["template"] {
-        object["metadata"]["generation"] = (int(&old["metadata"], "generation").unwrap_or(0) + 1).into();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::{default_text, int, is_true, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, cluster, columns, texts};
+use super::{AGE, NAME, cells, cluster, columns, state, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub const SYSTEM_CLASSES: [(&str, i64); 2] =
 fn strategy() -> Strategy {
     Strategy {
         default: |object| default_text(object, "preemptionPolicy", "PreemptLowerPriority"),
-        prepare_create: |object| object["metadata"]["generation"] = 1.into(),
+        prepare_create: state::first_generation,
         validate,
         validate_update,
         cells: row,

@@ -20,15 +20,7 @@ pub fn kind() -> Kind {
             ("QueueLengthLimit", "string", 0, "How many requests wait in a queue."),
             AGE,
         ]),
-        strategy: Strategy {
-            default: fill,
-            prepare_create: state::create,
-            prepare_update: state::update,
-            prepare_status_update: state::update_status,
-            validate,
-            cells: row,
-            ..Strategy::default()
-        },
+        strategy: Strategy { default: fill, validate, cells: row, ..state::counted() },
         ..cluster(GROUP, "PriorityLevelConfiguration", "prioritylevelconfigurations")
     }
 }

@@ -36,8 +36,6 @@ fn strategy() -> Strategy {
             state::create(object);
             object["status"]["replicas"] = 0.into();
         },
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate: |object, errors| {
             validate_spec(&object["spec"], &Path::new("spec"), errors);
             validate_counts(&object["status"], errors);
@@ -47,7 +45,7 @@ fn strategy() -> Strategy {
         update_warnings: Some(changed_template_warnings),
         cells: row,
         field_text,
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

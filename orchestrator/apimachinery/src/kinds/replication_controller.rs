@@ -36,8 +36,6 @@ fn strategy() -> Strategy {
             state::create(object);
             object["status"]["replicas"] = 0.into();
         },
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate,
         warnings: named_warnings,
         update_warnings: Some(changed_template_warnings),
@@ -45,7 +43,7 @@ fn strategy() -> Strategy {
         field_text: |object, path| {
             (path == "status.replicas").then(|| int(&object["status"], "replicas").unwrap_or(0).to_string())
         },
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

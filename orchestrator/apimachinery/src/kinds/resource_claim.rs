@@ -5,7 +5,7 @@ use super::metadata::immutable;
 use super::{AGE, NAME, cells, columns, devices, namespaced, state, status as status_part};
 use crate::field::Path;
 use crate::kind::{Kind, Strategy};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 mod status;
 
@@ -21,9 +21,6 @@ pub fn kind() -> Kind {
                 }
                 default_results(object);
             },
-            prepare_create: |object| object["status"] = json!({}),
-            prepare_update: state::update_without_generation,
-            prepare_status_update: state::update_status,
             validate: |object, errors| {
                 devices::validate_claim(&object["spec"], &Path::new("spec"), errors);
                 status::validate(object, errors);
@@ -33,7 +30,7 @@ pub fn kind() -> Kind {
                 status::validate_update(object, old, errors);
             },
             cells: |object, now| vec![cells::name(object), state(object).into(), cells::age(object, now)],
-            ..Strategy::default()
+            ..state::uncounted()
         },
         ..namespaced(devices::GROUP, "ResourceClaim", "resourceclaims")
     }

@@ -5,7 +5,7 @@ use super::{AGE, NAME, cells, columns, namespaced, pod_spec, state, status, text
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use crate::quantity::Quantity;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The row of ResourceQuota.
@@ -27,13 +27,10 @@ pub fn kind() -> Kind {
                     pod_spec::resources::canonicalize(status, "used");
                 }
             },
-            prepare_create: |object| object["status"] = json!({}),
-            prepare_update: state::update_without_generation,
-            prepare_status_update: state::update_status,
             validate,
             validate_update,
             cells: row,
-            ..Strategy::default()
+            ..state::uncounted()
         },
         ..namespaced("", "ResourceQuota", "resourcequotas")
     }

@@ -1,9 +1,9 @@
 //! ResourceSlice: the devices of a driver in a pool.
 
-use super::checks::{first_generation, fits, raise_generation, too_many, unique};
+use super::checks::{fits, too_many, unique};
 use super::fields::{entries, indexed, int, list, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, cluster, columns, devices, domains, names, pod_spec, texts};
+use super::{AGE, NAME, cells, cluster, columns, devices, domains, names, pod_spec, state, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -22,15 +22,7 @@ pub fn kind() -> Kind {
             ("Pool", "string", 0, "The pool of the devices."),
             AGE,
         ]),
-        strategy: Strategy {
-            default: device::fill,
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
-            validate,
-            validate_update,
-            cells: row,
-            ..Strategy::default()
-        },
+        strategy: Strategy { default: device::fill, validate, validate_update, cells: row, ..state::without_status() },
         ..cluster(devices::GROUP, "ResourceSlice", "resourceslices")
     }
 }

@@ -5,7 +5,7 @@ use super::{AGE, NAME, addresses, cells, cluster, columns, state, status};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use ipnet::IpNet;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The row of ServiceCIDR.
 pub fn kind() -> Kind {
@@ -22,15 +22,7 @@ const CIDRS_MAX: usize = 2;
 const IMMUTABLE: &str = "field is immutable";
 
 fn strategy() -> Strategy {
-    Strategy {
-        prepare_create: |object| object["status"] = json!({}),
-        prepare_update: state::update_without_generation,
-        prepare_status_update: state::update_status,
-        validate,
-        validate_update,
-        cells: row,
-        ..Strategy::default()
-    }
+    Strategy { validate, validate_update, cells: row, ..state::uncounted() }
 }
 
 fn validate(object: &Value, errors: &mut Errors) {

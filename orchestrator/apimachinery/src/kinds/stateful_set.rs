@@ -40,14 +40,12 @@ fn strategy() -> Strategy {
             state::create(object);
             object["status"] = json!({"replicas": 0, "availableReplicas": 0});
         },
-        prepare_update: state::update,
-        prepare_status_update: state::update_status,
         validate,
         validate_update,
         warnings,
         update_warnings: Some(|new, old| if new["spec"] == old["spec"] { Vec::new() } else { warnings(new) }),
         cells: row,
-        ..Strategy::default()
+        ..state::counted()
     }
 }
 

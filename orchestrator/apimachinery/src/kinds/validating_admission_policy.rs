@@ -24,12 +24,9 @@ fn policy() -> Kind {
         columns: admission::policy_columns(("Validations", "integer", 0, "How many validations it has.")),
         strategy: Strategy {
             default: admission::default_policy,
-            prepare_create: state::create,
-            prepare_update: state::update,
-            prepare_status_update: state::update_status,
             validate,
             cells: |object, now| admission::policy_row(object, "validations", now),
-            ..Strategy::default()
+            ..state::counted()
         },
         ..cluster(GROUP, "ValidatingAdmissionPolicy", "validatingadmissionpolicies")
     }

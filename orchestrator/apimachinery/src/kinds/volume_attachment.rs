@@ -35,14 +35,12 @@ const MESSAGE_BYTES_MAX: usize = 1024;
 fn strategy() -> Strategy {
     Strategy {
         prepare_create: |object| object["status"] = json!({"attached": false}),
-        prepare_update: state::update_without_generation,
-        prepare_status_update: state::update_status,
         validate,
         validate_update: |object, old, errors| {
             immutable(&object["spec"], &old["spec"], &Path::new("spec"), errors);
         },
         cells: row,
-        ..Strategy::default()
+        ..state::uncounted()
     }
 }
 

@@ -1,9 +1,9 @@
 //! MutatingWebhookConfiguration and ValidatingWebhookConfiguration: two kinds, one set of rules.
 
 use super::admission::{self, CATEGORY, FAILURE_POLICIES, GROUP, MATCH_POLICIES, REINVOCATION_POLICIES};
-use super::checks::{first_generation, one_of_or_empty, raise_generation, texts};
+use super::checks::{one_of_or_empty, texts};
 use super::fields::{default, default_text, indexed, int, list, list_mut, object_mut, text};
-use super::{AGE, NAME, cells, cluster, columns, domains, names};
+use super::{AGE, NAME, cells, cluster, columns, domains, names, state};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -18,8 +18,8 @@ pub fn kinds() -> Vec<Kind> {
         columns: columns(&[NAME, ("Webhooks", "integer", 0, "How many webhooks it registers."), AGE]),
         strategy: Strategy {
             default,
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["webhooks"]),
+            prepare_create: state::first_generation,
+            prepare_update: |object, old| state::raise_generation(object, old, &["webhooks"]),
             validate,
             cells: |object, now| {
                 vec![cells::name(object), list(object, "webhooks").len().into(), cells::age(object, now)]

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::kind::{Column, Kind, Strategy};
-use crate::kinds::checks::{first_generation, raise_generation};
 use crate::kinds::fields::object_or_new;
-use crate::kinds::{AGE, ColumnText, NAME, cells, cluster, columns};
+use crate::kinds::{AGE, ColumnText, NAME, cells, cluster, columns, state};
 
 /// Words that CEL keeps for itself.
 const RESERVED: [&str; 21] = [
@@ -67,15 +66,13 @@ pub(in crate::kinds) fn binding(kind: &'static str, plural: &'static str, valida
                     default_match_resources(spec, "matchResources");
                 }
             },
-            prepare_create: first_generation,
-            prepare_update: |object, old| raise_generation(object, old, &["spec"]),
             validate,
             cells: |object, now| {
                 let spec = &object["spec"];
                 let policy = text(spec, "policyName");
                 vec![cells::name(object), policy.into(), parameter(spec), cells::age(object, now)]
             },
-            ..Strategy::default()
+            ..state::without_status()
         },
         ..cluster(GROUP, kind, plural)
     }
