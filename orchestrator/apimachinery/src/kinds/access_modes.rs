@@ -1,5 +1,6 @@
 //! Access modes, as PersistentVolumes and claims on them share them.
 
+use super::checks::POSITIVE;
 use super::fields::list;
 use super::names;
 use crate::field::{Errors, Path};
@@ -58,7 +59,7 @@ pub fn is_positive(amount: &Value, path: &Path, errors: &mut Errors) {
     match Quantity::parse(amount.as_str().unwrap_or("")) {
         Err(wrong) => errors.invalid(path, amount, &wrong),
         Ok(quantity) if quantity.is_zero() || quantity.is_negative() => {
-            errors.invalid(path, amount, "must be greater than zero");
+            errors.invalid(path, amount, POSITIVE);
         }
         Ok(_) => {}
     }

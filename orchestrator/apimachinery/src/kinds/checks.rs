@@ -1,10 +1,24 @@
 //! Checks of one field that many kinds share.
 
-use super::fields::list;
-use crate::field::{Errors, FieldError, Path, Reason};
+use super::fields::{int, list};
+use crate::field::{Errors, Path};
 use crate::quantity::Quantity;
 use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// What is wrong with a number or amount below nought.
+pub const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
+/// What is wrong with a number or amount of nought or less.
+pub const POSITIVE: &str = "must be greater than zero";
+
+/// Refuses numbers below nought.
+pub fn not_negative(value: &Value, fields: &[&str], path: &Path, errors: &mut Errors) {
+    for field in fields {
+        if let Some(number) = int(value, field).filter(|number| *number < 0) {
+            errors.invalid(&path.child(field), number, NOT_NEGATIVE);
+        }
+    }
+}
 
 /// Reports all that a rule found wrong with a value.
 pub fn fits(wrong: Vec<String>, value: &str, path: &Path, errors: &mut Errors) {
@@ -41,8 +55,7 @@ pub fn required(value: &str, rule: fn(&str) -> Vec<String>, path: &Path, errors:
 /// Reports a list or map that is too long; whether it is.
 pub fn too_many(path: &Path, count: usize, max: usize, errors: &mut Errors) -> bool {
     if count > max {
-        let message = format!("Too many: {count}: must have at most {max} items");
-        errors.0.push(FieldError { reason: Reason::TooMany, field: path.to_string(), message });
+        errors.too_many(path, count, max);
     }
     count > max
 }

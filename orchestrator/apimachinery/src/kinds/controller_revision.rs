@@ -1,8 +1,8 @@
 //! ControllerRevision.
 
+use super::checks::not_negative;
 use super::fields::{int, is_true, list, text};
 use super::metadata::immutable;
-use super::replica_set::not_negative;
 use super::{AGE, NAME, cells, columns, namespaced};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};

@@ -1,7 +1,7 @@
 //! CronJob.
 
+use super::checks::not_negative;
 use super::fields::{default, default_text, list, object_or_new, text};
-use super::replica_set::not_negative;
 use super::{AGE, NAME, cells, columns, job, namespaced, pod_spec, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};

@@ -1,7 +1,7 @@
 //! CSINode: the drivers of a node.
 
-use super::checks::{fits, texts};
-use super::fields::{indexed, int, list, remove, text};
+use super::checks::{fits, not_negative, texts};
+use super::fields::{indexed, list, remove, text};
 use super::metadata::immutable;
 use super::{AGE, NAME, cells, cluster, columns, domains, names};
 use crate::field::{Errors, Path};
@@ -41,10 +41,7 @@ fn validate(object: &Value, errors: &mut Errors) {
             let wrong = format!("must be {NODE_ID_BYTES_MAX} characters or less");
             errors.invalid(&path.child("nodeID"), id, &wrong);
         }
-        if let Some(count) = int(&driver["allocatable"], "count").filter(|count| *count < 0) {
-            let wrong = "must be greater than or equal to 0";
-            errors.invalid(&path.child("allocatable").child("count"), count, wrong);
-        }
+        not_negative(&driver["allocatable"], &["count"], &path.child("allocatable"), errors);
         if !seen.insert(name) {
             errors.duplicate(&path.child("name"), name);
         }

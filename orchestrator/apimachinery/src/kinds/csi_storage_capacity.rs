@@ -1,6 +1,6 @@
 //! CSIStorageCapacity: how much storage of a class there is for some nodes.
 
-use super::checks::{canonicalize_quantity, fits, quantity};
+use super::checks::{NOT_NEGATIVE, canonicalize_quantity, fits, quantity};
 use super::fields::text;
 use super::metadata::immutable;
 use super::{NAME, cells, columns, names, namespaced, selector};
@@ -36,7 +36,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     let class = text(object, "storageClassName");
     fits(names::dns_subdomain(class), class, &Path::new("storageClassName"), errors);
     if quantity(object, "capacity").is_some_and(|capacity| capacity.is_negative()) {
-        errors.invalid(&Path::new("capacity"), &object["capacity"], "must be greater than or equal to 0");
+        errors.invalid(&Path::new("capacity"), &object["capacity"], NOT_NEGATIVE);
     }
 }
 

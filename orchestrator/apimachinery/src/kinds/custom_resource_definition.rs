@@ -2,6 +2,7 @@
 //!
 //! Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>
 
+use super::checks::too_many;
 use super::fields::{default, default_text, indexed, int, is_true, list, object_mut, object_or_new, text};
 use super::metadata::immutable;
 use super::{cluster, names, state, status, texts};
@@ -343,10 +344,7 @@ fn validate_path(source: &str, path: &Path, errors: &mut Errors) {
 
 fn validate_selectable(version: &Value, path: &Path, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
-    if list(version, "selectableFields").len() > crate::limits::SELECTABLE_FIELDS_MAX {
-        let most = crate::limits::SELECTABLE_FIELDS_MAX;
-        errors.too_many(path, list(version, "selectableFields").len(), most);
-    }
+    too_many(path, list(version, "selectableFields").len(), crate::limits::SELECTABLE_FIELDS_MAX, errors);
     for (index, field) in indexed(version, "selectableFields") {
         let (source, path) = (text(field, "jsonPath"), path.index(index).child("jsonPath"));
         if source.is_empty() {

@@ -1,8 +1,9 @@
 //! DaemonSet.
 
+use super::checks::not_negative;
 use super::fields::{default, default_text, object_or_new, text};
 use super::metadata::immutable;
-use super::replica_set::{changed_template_warnings, not_negative, runs_for_ever, template_warnings};
+use super::replica_set::{changed_template_warnings, runs_for_ever, template_warnings};
 use super::{AGE, NAME, cells, columns, int_or_percent, namespaced, pod_spec, selector, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};

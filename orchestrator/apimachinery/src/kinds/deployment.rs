@@ -1,5 +1,6 @@
 //! Deployment.
 
+use super::checks::not_negative;
 use super::fields::{copy, default, default_text, int, object_or_new, text};
 use super::metadata::immutable;
 use super::{
@@ -75,7 +76,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     let (spec, path) = (&object["spec"], Path::new("spec"));
     replica_set::validate_spec(spec, &path, errors);
     validate_strategy(&spec["strategy"], &path.child("strategy"), errors);
-    replica_set::not_negative(spec, &["revisionHistoryLimit", "progressDeadlineSeconds"], &path, errors);
+    not_negative(spec, &["revisionHistoryLimit", "progressDeadlineSeconds"], &path, errors);
     let (deadline, ready) = (int(spec, "progressDeadlineSeconds"), int(spec, "minReadySeconds").unwrap_or(0));
     if let Some(seconds) = deadline.filter(|seconds| *seconds <= ready) {
         errors.invalid(&path.child("progressDeadlineSeconds"), seconds, "must be greater than minReadySeconds");
@@ -86,9 +87,9 @@ fn validate(object: &Value, errors: &mut Errors) {
 fn validate_status(status: &Value, errors: &mut Errors) {
     let of_all = ["updatedReplicas", "readyReplicas", "availableReplicas"];
     let path = Path::new("status");
-    replica_set::not_negative(status, &["observedGeneration", "replicas"], &path, errors);
-    replica_set::not_negative(status, &of_all, &path, errors);
-    replica_set::not_negative(status, &["unavailableReplicas", "collisionCount"], &path, errors);
+    not_negative(status, &["observedGeneration", "replicas"], &path, errors);
+    not_negative(status, &of_all, &path, errors);
+    not_negative(status, &["unavailableReplicas", "collisionCount"], &path, errors);
     replica_set::at_most(status, &of_all, "replicas", "cannot be greater than status.replicas", errors);
     let wrong = "cannot be greater than readyReplicas";
     replica_set::at_most(status, &["availableReplicas"], "readyReplicas", wrong, errors);

@@ -1,6 +1,6 @@
 //! Rules of devices that the kinds of `resource.k8s.io` share: names, requests, selectors, configuration.
 
-use super::checks::{fits, one_of, one_of_or_empty, texts, too_many, unique};
+use super::checks::{POSITIVE, fits, one_of, one_of_or_empty, texts, too_many, unique};
 use super::fields::{default_text, indexed, int, list, list_mut, text};
 use super::{domains, names};
 use crate::field::{Errors, Path};
@@ -209,7 +209,7 @@ fn validate_exact(request: &Value, path: &Path, errors: &mut Errors) {
     let (mode, count, at) = (text(request, "allocationMode"), int(request, "count").unwrap_or(0), path.child("count"));
     match mode {
         "All" if count != 0 => errors.invalid(&at, count, "must not be specified when allocationMode is 'All'"),
-        "ExactCount" if count <= 0 => errors.invalid(&at, count, "must be greater than zero"),
+        "ExactCount" if count <= 0 => errors.invalid(&at, count, POSITIVE),
         "All" | "ExactCount" => {}
         other => errors.not_supported(&path.child("allocationMode"), other, &["All", "ExactCount"]),
     }

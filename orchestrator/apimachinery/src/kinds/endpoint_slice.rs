@@ -1,10 +1,10 @@
 //! EndpointSlice.
 
-use super::checks::{fits, one_of};
+use super::checks::{fits, one_of, too_many};
 use super::fields::{default, default_text, indexed, int, list, list_mut, text};
 use super::metadata::immutable;
 use super::{AGE, NAME, cells, columns, metadata, names, namespaced, state};
-use crate::field::{Errors, FieldError, Path, Reason};
+use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -60,14 +60,6 @@ fn prepare_update(object: &mut Value, old: &Value) {
         || object["metadata"]["labels"] != old["metadata"]["labels"];
     let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + i64::from(changed);
     object["metadata"]["generation"] = generation.into();
-}
-
-/// Refuses a list that is too long.
-pub(super) fn too_many(path: &Path, count: usize, max: usize, errors: &mut Errors) {
-    if count > max {
-        let message = format!("Too many: {count}: must have at most {max} items");
-        errors.0.push(FieldError { reason: Reason::TooMany, field: path.to_string(), message });
-    }
 }
 
 fn validate(object: &Value, errors: &mut Errors) {

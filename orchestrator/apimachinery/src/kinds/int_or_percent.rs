@@ -1,5 +1,6 @@
 //! Amounts that are a number or a percentage, such as `maxUnavailable`.
 
+use super::checks::NOT_NEGATIVE;
 use super::names;
 use crate::field::{Errors, Path};
 use serde_json::Value;
@@ -13,7 +14,7 @@ pub fn validate(amount: &Value, path: &Path, errors: &mut Errors) {
             }
         }
         other if other.as_i64().unwrap_or(0) < 0 => {
-            errors.invalid(path, amount, "must be greater than or equal to 0");
+            errors.invalid(path, amount, NOT_NEGATIVE);
         }
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! Lease.
 
+use super::checks::not_negative;
 use super::fields::{int, text};
 use super::{AGE, NAME, cells, columns, namespaced};
 use crate::field::{Errors, Path};
@@ -24,9 +25,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     if let Some(seconds) = int(spec, "leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
         errors.invalid(&path.child("leaseDurationSeconds"), seconds, "must be greater than 0");
     }
-    if let Some(count) = int(spec, "leaseTransitions").filter(|count| *count < 0) {
-        errors.invalid(&path.child("leaseTransitions"), count, "must be greater than or equal to 0");
-    }
+    not_negative(spec, &["leaseTransitions"], &path, errors);
 }
 
 fn row(object: &Value, now: i64) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! Rules of `metadata`, the same for every kind.
 
+use super::checks::not_negative;
 use super::fields::{entries, indexed, int, is_true, list, text};
 use super::names;
 use crate::field::{Errors, Path};
@@ -10,7 +11,8 @@ use std::collections::BTreeSet;
 
 /// Finalizers without a domain of their own.
 const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
-const IMMUTABLE: &str = "field is immutable";
+/// What is wrong with a change of a field that stays.
+pub const IMMUTABLE: &str = "field is immutable";
 
 /// Checks the metadata of a new object, or of the new state of one.
 pub fn validate(kind: &Kind, object: &Value, errors: &mut Errors) {
@@ -18,9 +20,7 @@ pub fn validate(kind: &Kind, object: &Value, errors: &mut Errors) {
     let metadata = &object["metadata"];
     validate_name(kind, metadata, &path, errors);
     validate_namespace(kind, metadata, &path, errors);
-    if let Some(generation) = int(metadata, "generation").filter(|generation| *generation < 0) {
-        errors.invalid(&path.child("generation"), generation, "must be greater than or equal to 0");
-    }
+    not_negative(metadata, &["generation"], &path, errors);
     labels(metadata, &path.child("labels"), errors);
     annotations(metadata, &path.child("annotations"), errors);
     validate_owners(metadata, &path.child("ownerReferences"), errors);

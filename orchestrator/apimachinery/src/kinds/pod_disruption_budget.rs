@@ -1,7 +1,7 @@
 //! PodDisruptionBudget.
 
+use super::checks::not_negative;
 use super::fields::int;
-use super::replica_set::not_negative;
 use super::{AGE, NAME, cells, columns, int_or_percent, namespaced, selector, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};

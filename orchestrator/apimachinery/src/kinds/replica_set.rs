@@ -1,5 +1,6 @@
 //! ReplicaSet.
 
+use super::checks::not_negative;
 use super::fields::{default, int, object_or_new, text};
 use super::metadata::immutable;
 use super::{AGE, NAME, cells, columns, namespaced, pod_spec, scale, selector, state, status, texts};
@@ -91,15 +92,6 @@ pub(super) fn at_most(status: &Value, fields: &[&str], most: &str, wrong: &str, 
     for field in fields {
         if let Some(count) = int(status, field).filter(|count| *count > most) {
             errors.invalid(&Path::new("status").child(field), count, wrong);
-        }
-    }
-}
-
-/// Refuses numbers below nought.
-pub(super) fn not_negative(value: &Value, fields: &[&str], path: &Path, errors: &mut Errors) {
-    for field in fields {
-        if let Some(number) = int(value, field).filter(|number| *number < 0) {
-            errors.invalid(&path.child(field), number, "must be greater than or equal to 0");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! ReplicationController.
 
+use super::checks::not_negative;
 use super::fields::{default, entries, int, object_or_new};
-use super::replica_set::{changed_template_warnings, named_warnings, not_negative, runs_for_ever, validate_counts};
+use super::replica_set::{changed_template_warnings, named_warnings, runs_for_ever, validate_counts};
 use super::{AGE, NAME, cells, columns, metadata, namespaced, pod_spec, scale, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};

@@ -1,7 +1,8 @@
 //! ResourceQuota.
 
+use super::checks::NOT_NEGATIVE;
 use super::fields::{entries, list, object_mut, object_or_new, text};
-use super::{AGE, NAME, cells, columns, namespaced, pod_spec, state, status, texts};
+use super::{AGE, NAME, cells, columns, metadata, namespaced, pod_spec, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use crate::quantity::Quantity;
@@ -106,7 +107,7 @@ fn validate_amount(resource: &str, amount: &Value, path: &Path, errors: &mut Err
     match Quantity::parse(amount.as_str().unwrap_or("")) {
         Err(wrong) => errors.invalid(path, amount, &wrong),
         Ok(quantity) if quantity.is_negative() => {
-            errors.invalid(path, amount, "must be greater than or equal to 0");
+            errors.invalid(path, amount, NOT_NEGATIVE);
         }
         Ok(quantity) if OBJECTS.contains(&resource) && !quantity.is_integer() => {
             errors.invalid(path, amount, "must be an integer");
@@ -180,7 +181,7 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     };
     if scopes(object) != scopes(old) {
         let path = Path::new("spec").child("scopes");
-        errors.invalid(&path, &object["spec"]["scopes"], "field is immutable");
+        errors.invalid(&path, &object["spec"]["scopes"], metadata::IMMUTABLE);
     }
 }
 

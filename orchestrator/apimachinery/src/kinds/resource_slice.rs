@@ -1,6 +1,6 @@
 //! ResourceSlice: the devices of a driver in a pool.
 
-use super::checks::{fits, too_many, unique};
+use super::checks::{POSITIVE, fits, too_many, unique};
 use super::fields::{entries, indexed, int, list, text};
 use super::metadata::immutable;
 use super::{AGE, NAME, cells, cluster, columns, devices, domains, names, pod_spec, state, texts};
@@ -40,8 +40,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     devices::validate_pool(text(pool, "name"), &at.child("name"), errors);
     let number = |field| int(pool, field).unwrap_or(0);
     if number("resourceSliceCount") <= 0 {
-        let wrong = "must be greater than zero";
-        errors.invalid(&at.child("resourceSliceCount"), number("resourceSliceCount"), wrong);
+        errors.invalid(&at.child("resourceSliceCount"), number("resourceSliceCount"), POSITIVE);
     }
     if number("generation") < 0 {
         let wrong = "must be greater than or equal to zero";

@@ -1,7 +1,7 @@
 //! ServiceCIDR: a range that Services get their addresses from.
 
 use super::checks::{fits, texts};
-use super::{AGE, NAME, addresses, cells, cluster, columns, state, status};
+use super::{AGE, NAME, addresses, cells, cluster, columns, metadata, state, status};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use ipnet::IpNet;
@@ -19,7 +19,6 @@ pub fn kind() -> Kind {
 
 /// One network of each family.
 const CIDRS_MAX: usize = 2;
-const IMMUTABLE: &str = "field is immutable";
 
 fn strategy() -> Strategy {
     Strategy { validate, validate_update, cells: row, ..state::uncounted() }
@@ -52,11 +51,11 @@ fn validate_update(object: &Value, old: &Value, errors: &mut Errors) {
     let (new, old) = (texts(&object["spec"], "cidrs"), texts(&old["spec"], "cidrs"));
     // A second family may be added.
     if new.len() != old.len() && (old.len(), new.len()) != (1, CIDRS_MAX) {
-        errors.invalid(&path, &new, IMMUTABLE);
+        errors.invalid(&path, &new, metadata::IMMUTABLE);
         return;
     }
     for (index, (new, _)) in new.iter().zip(&old).enumerate().filter(|(_, (new, old))| new != old) {
-        errors.invalid(&path.index(index), new, IMMUTABLE);
+        errors.invalid(&path.index(index), new, metadata::IMMUTABLE);
     }
 }
 

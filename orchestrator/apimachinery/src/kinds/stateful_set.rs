@@ -1,7 +1,8 @@
 //! StatefulSet.
 
+use super::checks::not_negative;
 use super::fields::{copy, default, default_text, indexed, int, list_mut, object_or_new, text};
-use super::replica_set::{not_negative, runs_for_ever, template_warnings};
+use super::replica_set::{runs_for_ever, template_warnings};
 use super::{
     AGE, NAME, cells, columns, int_or_percent, metadata, namespaced, persistent_volume_claim, pod_spec, scale,
     selector, state, status, texts,

@@ -1,8 +1,8 @@
 //! Rules of a HorizontalPodAutoscaler in the form of autoscaling/v2.
 
 use crate::field::{Errors, Path};
+use crate::kinds::checks::{NOT_NEGATIVE, POSITIVE, not_negative};
 use crate::kinds::fields::{indexed, int, list, text};
-use crate::kinds::replica_set::not_negative;
 use crate::kinds::{access_modes, names, pod_spec};
 use crate::quantity::Quantity;
 use serde_json::Value;
@@ -190,7 +190,7 @@ fn validate_rules(rules: &Value, path: &Path, errors: &mut Errors) {
         errors.not_supported(&path.child("selectPolicy"), policy, &["Disabled", "Max", "Min"]);
     }
     if Quantity::parse(text(rules, "tolerance")).is_ok_and(Quantity::is_negative) {
-        errors.invalid(&path.child("tolerance"), &rules["tolerance"], "must be greater than or equal to 0");
+        errors.invalid(&path.child("tolerance"), &rules["tolerance"], NOT_NEGATIVE);
     }
     let path = path.child("policies");
     if list(rules, "policies").is_empty() {
@@ -205,7 +205,7 @@ fn validate_rules(rules: &Value, path: &Path, errors: &mut Errors) {
         for field in ["value", "periodSeconds"] {
             let number = int(policy, field).unwrap_or(0);
             if number <= 0 {
-                errors.invalid(&path.child(field), number, "must be greater than zero");
+                errors.invalid(&path.child(field), number, POSITIVE);
             }
         }
         let period = int(policy, "periodSeconds").unwrap_or(0);

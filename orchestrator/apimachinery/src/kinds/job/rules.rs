@@ -1,9 +1,8 @@
 //! Rules of a Job's spec, for Jobs and for the templates of CronJobs.
 
 use crate::field::{Errors, Path};
-use crate::kinds::endpoint_slice::too_many;
+use crate::kinds::checks::{not_negative, too_many};
 use crate::kinds::fields::{indexed, int, list, text};
-use crate::kinds::replica_set::not_negative;
 use crate::kinds::{names, pod_spec};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 use super::rules::count_indexes;
 use crate::field::{Errors, Path};
 use crate::kinds::cells::{condition_is_true, seconds};
+use crate::kinds::checks::not_negative;
 use crate::kinds::fields::{indexed, int, is_true, list, text};
-use crate::kinds::replica_set::not_negative;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

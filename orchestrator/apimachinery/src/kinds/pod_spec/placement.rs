@@ -1,6 +1,7 @@
 //! Rules of what decides where a Pod runs: tolerations, affinity, topology spread.
 
 use crate::field::{Errors, Path};
+use crate::kinds::checks::POSITIVE;
 use crate::kinds::fields::{indexed, int, list, text};
 use crate::kinds::{names, selector};
 use serde_json::Value;
@@ -24,7 +25,7 @@ fn validate_spread(spec: &Value, path: &Path, errors: &mut Errors) {
     for (index, constraint) in indexed(spec, "topologySpreadConstraints") {
         let path = path.index(index);
         if int(constraint, "maxSkew").unwrap_or(0) <= 0 {
-            errors.invalid(&path.child("maxSkew"), &constraint["maxSkew"], "must be greater than zero");
+            errors.invalid(&path.child("maxSkew"), &constraint["maxSkew"], POSITIVE);
         }
         validate_topology_key(constraint, &path, errors);
         let otherwise = text(constraint, "whenUnsatisfiable");
@@ -39,7 +40,7 @@ fn validate_spread(spec: &Value, path: &Path, errors: &mut Errors) {
         if let Some(domains) = int(constraint, "minDomains") {
             let at = path.child("minDomains");
             if domains <= 0 {
-                errors.invalid(&at, domains, "must be greater than zero");
+                errors.invalid(&at, domains, POSITIVE);
             }
             if otherwise != "DoNotSchedule" {
                 let wrong = format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {otherwise}");

@@ -1,6 +1,7 @@
 //! Rules of probes and lifecycle handlers.
 
 use crate::field::{Errors, Path};
+use crate::kinds::checks::not_negative;
 use crate::kinds::fields::{int, list, text};
 use crate::kinds::names;
 use serde_json::Value;
@@ -49,11 +50,8 @@ fn validate_signal(signal: &str, system: &str, path: &Path, errors: &mut Errors)
 
 fn validate_probe(probe: &Value, is_readiness: bool, grace: i64, path: &Path, errors: &mut Errors) {
     validate_handler(probe, &["exec", "httpGet", "tcpSocket", "grpc"], grace, path, errors);
-    for field in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
-        if let Some(number) = int(probe, field).filter(|number| *number < 0) {
-            errors.invalid(&path.child(field), number, "must be greater than or equal to 0");
-        }
-    }
+    let counts = ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
+    not_negative(probe, &counts, path, errors);
     match int(probe, "terminationGracePeriodSeconds") {
         Some(seconds) if is_readiness => {
             errors.invalid(

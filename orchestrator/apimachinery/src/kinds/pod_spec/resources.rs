@@ -1,6 +1,7 @@
 //! Rules of resource amounts.
 
 use crate::field::{Errors, Path};
+use crate::kinds::checks::NOT_NEGATIVE;
 use crate::kinds::fields::{entries, text};
 use crate::kinds::names;
 use crate::quantity::Quantity;
@@ -31,7 +32,6 @@ const STANDARD: [&str; 20] = [
     "services.nodeports",
     "services.loadbalancers",
 ];
-const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 
 /// Rewrites the amounts of a map in their canonical form, rounded up to thousandths; what is no quantity is left for
 /// validation to find.

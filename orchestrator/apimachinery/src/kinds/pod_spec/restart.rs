@@ -1,7 +1,7 @@
 //! Rules of what restarts and resizes a container: its restart policy, the rules beside it, its resize policy.
 
 use crate::field::{Errors, Path};
-use crate::kinds::endpoint_slice::too_many;
+use crate::kinds::checks::too_many;
 use crate::kinds::fields::{indexed, list, text};
 use serde_json::Value;
 use std::collections::BTreeSet;

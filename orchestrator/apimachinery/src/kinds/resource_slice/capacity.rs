@@ -1,7 +1,7 @@
 //! How much of a device there is and how it may be shared.
 
 use crate::field::{Errors, Path};
-use crate::kinds::checks::{quantity, too_many};
+use crate::kinds::checks::{POSITIVE, quantity, too_many};
 use crate::kinds::devices;
 use crate::kinds::fields::{entries, list, text};
 use crate::quantity::Quantity;
@@ -103,7 +103,7 @@ impl Amounts {
         let Some(step) = quantity(range, "step") else { return };
         let path = path.child("step");
         if step.is_zero() || step.is_negative() {
-            errors.invalid(&path, text(range, "step"), "must be greater than zero");
+            errors.invalid(&path, text(range, "step"), POSITIVE);
             return;
         }
         let first = min.value().checked_add(step.value()).map(Quantity::from_bytes);
