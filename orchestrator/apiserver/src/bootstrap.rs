@@ -11,7 +11,7 @@ mod roles;
 mod rules;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};

@@ -10,7 +10,7 @@ mod issue;
 mod tls;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use tls::provider;
 

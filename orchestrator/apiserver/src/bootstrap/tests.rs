@@ -3,13 +3,13 @@ use crate::auth::tests::world::World;
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-fn config() -> BootstrapConfig {
-    let ca = "CA".to_owned();
+/// A cluster whose API is reached at 10.0.0.1:6443.
+pub(crate) fn config() -> BootstrapConfig {
     BootstrapConfig {
         service_ip: [10, 96, 0, 1].into(),
         advertise_ip: [10, 0, 0, 1].into(),
         port: 6443,
-        ca,
+        ca: "CA".into(),
         front_proxy_ca: "FRONT".into(),
     }
 }

@@ -1,3 +1,5 @@
+pub(crate) mod loopback;
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

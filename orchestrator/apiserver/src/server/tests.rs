@@ -73,6 +73,13 @@ pub(super) async fn kit() -> Kit {
     kit
 }
 
+/// The same with all that a cluster has from the start.
+pub(super) async fn bootstrapped() -> Kit {
+    let kit = kit().await;
+    kit.server.bootstrap(&crate::bootstrap::tests::config()).await.unwrap();
+    kit
+}
+
 pub(super) async fn kit_over(store: Arc<dyn Store>, clock: Clock) -> Kit {
     audited_kit(store, clock, None).await
 }

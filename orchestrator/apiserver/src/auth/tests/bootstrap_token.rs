@@ -3,7 +3,6 @@
 use super::world::House;
 use crate::auth::Authentication;
 use base64::Engine;
-use http::HeaderMap;
 use serde_json::{Value, json};
 
 const TOKEN: &str = "abcdef.0123456789abcdef";
@@ -25,17 +24,11 @@ fn secret(changes: Value) -> Value {
     })
 }
 
-async fn ask(house: &House, token: &str) -> Authentication {
-    let mut headers = HeaderMap::new();
-    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    house.authenticator.authenticate(&headers, &[]).await
-}
-
 #[tokio::test]
 async fn a_bootstrap_token_is_its_owner_in_the_bootstrappers_groups() {
     let house = House::new();
     house.world.put(&secret(json!({})));
-    let Authentication::Known(identity) = ask(&house, TOKEN).await else { panic!("refused") };
+    let Authentication::Known(identity) = house.ask(TOKEN).await else { panic!("refused") };
     assert_eq!(identity.name, "system:bootstrap:abcdef");
     assert_eq!(
         identity.groups,
@@ -57,7 +50,7 @@ async fn bootstrap_tokens_that_do_not_hold_are_refused() {
     ] {
         let house = House::new();
         house.world.put(&secret(changes));
-        let Authentication::Refused(text) = ask(&house, token).await else { panic!("not refused: {why}") };
+        let Authentication::Refused(text) = house.ask(token).await else { panic!("not refused: {why}") };
         assert!(text.contains(why), "{text}");
     }
 }

@@ -1,9 +1,10 @@
 //! Objects in memory, and a key directory.
 
-use crate::auth::{Authenticator, Rbac, TokenIssuer};
+use crate::auth::{Authentication, Authenticator, Rbac, TokenIssuer};
 use crate::pki::{Pki, PkiNames};
 use crate::registry::reader::ObjectReader;
 use bytes::Bytes;
+use http::HeaderMap;
 use orchestrator_apimachinery::meta;
 use runtime_base::{Clock, Rng};
 use serde_json::{Value, json};
@@ -29,14 +30,7 @@ impl World {
     /// With the bootstrap objects.
     pub fn bootstrapped() -> Arc<Self> {
         let world = Arc::new(Self::default());
-        let config = crate::bootstrap::BootstrapConfig {
-            service_ip: [10, 96, 0, 1].into(),
-            advertise_ip: [10, 0, 0, 1].into(),
-            port: 6443,
-            ca: "CA".into(),
-            front_proxy_ca: "FRONT".into(),
-        };
-        crate::bootstrap::objects(&config).iter().for_each(|object| world.put(object));
+        crate::bootstrap::objects(&crate::bootstrap::tests::config()).iter().for_each(|object| world.put(object));
         world
     }
 
@@ -116,6 +110,13 @@ impl House {
         let authenticator = Authenticator::new(&pki, tokens.clone(), world.clone(), clock).unwrap();
         let rbac = Rbac::new(world.clone());
         House { dir, pki, world, tokens, authenticator, rbac }
+    }
+
+    /// Who shows this bearer token.
+    pub async fn ask(&self, token: &str) -> Authentication {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        self.authenticator.authenticate(&headers, &[]).await
     }
 
     /// The same keys and objects, seen `later` seconds after the start.

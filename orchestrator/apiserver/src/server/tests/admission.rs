@@ -1,7 +1,7 @@
 //! Webhooks, policies and the built-in plugins, through the request path.
 
-use super::extension::{Answer, https};
 use super::*;
+use crate::pki::tests::loopback::{Answer, https};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 

@@ -1,27 +1,13 @@
 //! APIServices: group versions that another server answers, on loopback.
 
-use super::extension::{Answer, Handler, https, serve};
 use super::*;
-use crate::bootstrap::BootstrapConfig;
+use crate::pki::tests::loopback::{Answer, Handler, https, serve};
 use hyper_util::rt::TokioIo;
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
 const LOADS: &str = "/apis/metrics.example.com/v1/loads";
-
-async fn started() -> Kit {
-    let kit = kit().await;
-    let config = BootstrapConfig {
-        service_ip: [10, 96, 0, 1].into(),
-        advertise_ip: [10, 244, 0, 1].into(),
-        port: 6443,
-        ca: "CA".into(),
-        front_proxy_ca: "FRONT".into(),
-    };
-    kit.server.bootstrap(&config).await.unwrap();
-    kit
-}
 
 fn api_service() -> Value {
     json!({
@@ -82,7 +68,7 @@ fn resources() -> Value {
 
 #[tokio::test]
 async fn another_server_answers_its_group() {
-    let kit = started().await;
+    let kit = bootstrapped().await;
     let answer: Answer = Arc::new(|path, headers, _| {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         match path {
@@ -126,7 +112,7 @@ async fn another_server_answers_its_group() {
 
 #[tokio::test]
 async fn extension_servers_are_told_how_to_know_this_one() {
-    let kit = started().await;
+    let kit = bootstrapped().await;
     let path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
     let data = kit.get(path).await.1["data"].clone();
     let expected = json!({
@@ -148,7 +134,7 @@ async fn tag(kit: &Kit, path: &str) -> String {
 
 #[tokio::test]
 async fn the_openapi_of_another_server_is_part_of_this_ones() {
-    let kit = started().await;
+    let kit = bootstrapped().await;
     let (calls, title) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new("first")));
     let (inner, titled) = (calls.clone(), title.clone());
     let answer: Answer = Arc::new(move |path, _, _| match path {
@@ -212,7 +198,7 @@ async fn the_openapi_of_another_server_is_part_of_this_ones() {
 
 #[tokio::test]
 async fn upgrades_lead_to_the_other_server() {
-    let kit = started().await;
+    let kit = bootstrapped().await;
     let tasks = kit.tasks.clone();
     let handler: Handler = Arc::new(move |mut request| {
         let tasks = tasks.clone();

@@ -400,16 +400,7 @@ async fn access_reviews_are_checked_and_know_selectors() {
 
 #[tokio::test]
 async fn what_the_api_is_reached_by_is_made_again() {
-    let kit = kit().await;
-    let ip = |last| std::net::IpAddr::from([10, 96, 0, last]);
-    let config = crate::bootstrap::BootstrapConfig {
-        service_ip: ip(1),
-        advertise_ip: ip(9),
-        port: 6443,
-        ca: "CA".into(),
-        front_proxy_ca: "FRONT".into(),
-    };
-    kit.server.bootstrap(&config).await.unwrap();
+    let kit = bootstrapped().await;
     for path in ["/api/v1/namespaces/default/services", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"] {
         let mut watch = kit.watch(&format!("{path}?watch=1&fieldSelector=metadata.name=kubernetes")).await;
         let first = watch.next().await.unwrap()["object"]["metadata"]["uid"].clone();

@@ -174,12 +174,12 @@ async fn policies_and_webhooks_annotate_what_they_saw() {
     let dir = tempfile::tempdir().unwrap();
     let kit = audited(dir.path(), "- level: Metadata\n  omitStages: [RequestReceived]\n", 0).await;
     kit.post("/api/v1/namespaces", json!({"metadata": {"name": "default"}})).await;
-    let answered: super::extension::Answer = Arc::new(|_, _, body| {
+    let answered: crate::pki::tests::loopback::Answer = Arc::new(|_, _, body| {
         let review: Value = serde_json::from_slice(body).unwrap();
         let response = json!({"uid": review["request"]["uid"], "allowed": true, "auditAnnotations": {"seen": "yes"}});
         (200, json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}))
     });
-    let (port, certificate) = super::extension::https(&kit.tasks, answered).await;
+    let (port, certificate) = crate::pki::tests::loopback::https(&kit.tasks, answered).await;
     use base64::Engine;
     let bundle = base64::prelude::BASE64_STANDARD.encode(certificate);
     let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]});

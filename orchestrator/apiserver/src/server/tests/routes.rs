@@ -30,16 +30,9 @@ fn routes(kind: &Kind, namespace: &str) -> Vec<(&'static str, String)> {
     routes
 }
 
-async fn bootstrapped() -> Kit {
-    let kit = kit().await;
-    let config = crate::bootstrap::BootstrapConfig {
-        service_ip: [10, 96, 0, 1].into(),
-        advertise_ip: [10, 0, 0, 1].into(),
-        port: 6443,
-        ca: "CA".into(),
-        front_proxy_ca: "FRONT".into(),
-    };
-    kit.server.bootstrap(&config).await.unwrap();
+/// A cluster with the namespace `other`, which `eve` administers.
+async fn neighboured() -> Kit {
+    let kit = bootstrapped().await;
     let binding = json!({
         "metadata": {"name": "eve"}, "subjects": [{"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}],
         "roleRef": {"kind": "ClusterRole", "name": "admin", "apiGroup": "rbac.authorization.k8s.io"},
@@ -53,7 +46,7 @@ async fn bootstrapped() -> Kit {
 
 #[tokio::test]
 async fn no_route_is_open_to_strangers_and_neighbours() {
-    let kit = bootstrapped().await;
+    let kit = neighboured().await;
     let mut count = 0;
     for kind in kit.server.caches().catalog().all() {
         for (method, path) in routes(kind, "default") {
@@ -79,7 +72,7 @@ async fn no_route_is_open_to_strangers_and_neighbours() {
 
 #[tokio::test]
 async fn paths_that_are_no_resource_are_closed_to_strangers() {
-    let kit = bootstrapped().await;
+    let kit = neighboured().await;
     for path in
         ["/api", "/apis", "/apis/apps/v1", "/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/livez/ping"]
     {

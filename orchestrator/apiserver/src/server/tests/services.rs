@@ -80,19 +80,6 @@ async fn names(kit: &Kit, path: &str) -> Vec<String> {
     items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn bootstrapped() -> Kit {
-    let kit = kit().await;
-    let config = crate::bootstrap::BootstrapConfig {
-        service_ip: [10, 96, 0, 1].into(),
-        advertise_ip: [10, 0, 0, 9].into(),
-        port: 6443,
-        ca: "CA".into(),
-        front_proxy_ca: "FRONT".into(),
-    };
-    kit.server.bootstrap(&config).await.unwrap();
-    kit
-}
-
 #[tokio::test]
 async fn an_address_comes_and_goes_with_its_service() {
     let kit = kit().await;

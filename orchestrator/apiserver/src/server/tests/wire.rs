@@ -82,14 +82,7 @@ async fn who_shows_nothing_is_refused_but_for_health() {
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let status: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!((&status["message"], &status["reason"]), (&json!("Unauthorized"), &json!("Unauthorized")));
-    let config = crate::bootstrap::BootstrapConfig {
-        service_ip: [10, 96, 0, 1].into(),
-        advertise_ip: [10, 0, 0, 1].into(),
-        port: 1,
-        ca: "CA".into(),
-        front_proxy_ca: "FRONT".into(),
-    };
-    kit.server.bootstrap(&config).await.unwrap();
+    kit.server.bootstrap(&crate::bootstrap::tests::config()).await.unwrap();
     for (path, code) in [
         ("/healthz", 200),
         ("/version", 200),

@@ -2,19 +2,13 @@
 
 use crate::auth::OidcConfig;
 use crate::auth::tests::world::START;
-use crate::body;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use crate::pki::tests::loopback::{Answer, https};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use runtime_base::Tasks;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 /// A key of tests only; the crates at hand make no RSA keys.
 const RSA: &[u8] = include_bytes!("signing.pem");
@@ -85,35 +79,13 @@ pub struct Issuer {
 impl Issuer {
     /// Serves discovery and the keys of `signer` over HTTPS until the test ends.
     pub async fn start(signer: Signer) -> Self {
-        let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-        let config = rustls::ServerConfig::builder_with_provider(crate::pki::provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key.into())
-            .unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("https://127.0.0.1:{}/tenant", listener.local_addr().unwrap().port());
-        let state = Arc::new(Mutex::new(State { name: url.clone(), keys: Vec::new(), fetches: 0 }));
-        let tasks = Tasks::new();
-        let (acceptor, inner, shared) = (TlsAcceptor::from(Arc::new(config)), tasks.clone(), state.clone());
-        tasks.spawn("issuer", async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, state) = (acceptor.clone(), shared.clone());
-                inner.spawn("issuer connection", async move {
-                    let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                        let (code, answer) = respond(&state, request.uri().path());
-                        let response = http::Response::builder().status(code).body(body::full(answer.to_string()));
-                        async move { Ok::<_, Infallible>(response.unwrap()) }
-                    });
-                    let http = hyper::server::conn::http1::Builder::new();
-                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        let issuer = Issuer { url, ca: certified.cert.pem().into_bytes(), signer, state };
+        let state = Arc::new(Mutex::new(State { name: String::new(), keys: Vec::new(), fetches: 0 }));
+        let shared = state.clone();
+        let answer: Answer = Arc::new(move |path, _, _| respond(&shared, path));
+        let (port, certificate) = https(&Tasks::new(), answer).await;
+        let url = format!("https://127.0.0.1:{port}/tenant");
+        state.lock().unwrap().name.clone_from(&url);
+        let issuer = Issuer { url, ca: certificate.into_bytes(), signer, state };
         issuer.publish(&[&issuer.signer]);
         issuer
     }

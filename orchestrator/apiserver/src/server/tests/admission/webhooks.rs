@@ -164,7 +164,7 @@ async fn a_webhook_may_write_to_the_namespace_whose_quota_the_request_waits_for(
     let quota = json!({"metadata": {"name": "q"}, "spec": {"hard": {"count/configmaps": "10"}}});
     assert_eq!(kit.post("/api/v1/namespaces/default/resourcequotas", quota).await.0, 201);
     let server = kit.server.clone();
-    let handler: crate::server::tests::extension::Handler = Arc::new(move |request| {
+    let handler: crate::pki::tests::loopback::Handler = Arc::new(move |request| {
         let server = server.clone();
         async move {
             let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -178,7 +178,7 @@ async fn a_webhook_may_write_to_the_namespace_whose_quota_the_request_waits_for(
         }
         .boxed()
     });
-    let (port, certificate) = crate::server::tests::extension::serve(&kit.tasks, handler).await;
+    let (port, certificate) = crate::pki::tests::loopback::serve(&kit.tasks, handler).await;
     let only = json!([{"name": "n", "expression": "!object.metadata.name.startsWith('of-')"}]);
     let more = json!({"matchConditions": only, "timeoutSeconds": 5});
     configure(&kit, VALIDATING, "v", json!([hook("v.example.com", port, &certificate, more)])).await;
