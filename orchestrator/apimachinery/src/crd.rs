@@ -219,14 +219,9 @@ impl Kind {
     }
 }
 
-/// Whether a condition of a definition is true.
-fn is_true(definition: &Value, type_: &str) -> bool {
-    crate::kinds::cells::condition_is_true(definition, type_)
-}
-
 /// Whether the objects of a definition are served.
 pub fn is_established(definition: &Value) -> bool {
-    is_true(definition, "Established")
+    crate::kinds::cells::condition_is_true(definition, "Established")
 }
 
 /// The kinds that an established definition makes: one for each served version.

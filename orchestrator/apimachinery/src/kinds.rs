@@ -223,6 +223,12 @@ const CREATED: &str = "When the object was created; time since then.";
 pub(crate) const NAME: ColumnText = ("Name", "string", 0, "The object's name, unique in its namespace.");
 /// Time since creation.
 pub(crate) const AGE: ColumnText = ("Age", "string", 0, CREATED);
+/// The containers of a kind that makes Pods from a template; the cells are [`cells::template`].
+pub(crate) const CONTAINERS: ColumnText = ("Containers", "string", 1, "Names of the template's containers.");
+/// Their images.
+pub(crate) const IMAGES: ColumnText = ("Images", "string", 1, "Images of the template's containers.");
+/// What its Pods are selected by.
+pub(crate) const SELECTOR: ColumnText = ("Selector", "string", 1, "The labels of its Pods.");
 
 /// Columns from their texts; "Name" gets the format `name`, a date `date-time`.
 pub(crate) fn columns(texts: &[ColumnText]) -> Vec<Column> {

@@ -2,7 +2,7 @@
 
 use super::checks::not_negative;
 use super::fields::{default, default_text, list, object_or_new, text};
-use super::{AGE, NAME, cells, columns, job, namespaced, pod_spec, state, status, texts};
+use super::{AGE, CONTAINERS, IMAGES, NAME, SELECTOR, cells, columns, job, namespaced, pod_spec, state, status, texts};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
@@ -23,9 +23,9 @@ pub fn kind() -> Kind {
             ("Active", "integer", 0, "Jobs of it that run now."),
             ("Last Schedule", "string", 0, "Time since it started a Job last."),
             AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
         ]),
         strategy: strategy(),
         ..namespaced("batch", "CronJob", "cronjobs")

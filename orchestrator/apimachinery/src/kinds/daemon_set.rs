@@ -4,7 +4,10 @@ use super::checks::not_negative;
 use super::fields::{default, default_text, object_or_new, text};
 use super::metadata::immutable;
 use super::replica_set::{changed_template_warnings, runs_for_ever, template_warnings};
-use super::{AGE, NAME, cells, columns, int_or_percent, namespaced, pod_spec, selector, state, status, texts};
+use super::{
+    AGE, CONTAINERS, IMAGES, NAME, SELECTOR, cells, columns, int_or_percent, namespaced, pod_spec, selector, state,
+    status, texts,
+};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::{Value, json};
@@ -24,9 +27,9 @@ pub fn kind() -> Kind {
             ("Available", "integer", 0, "Nodes whose Pod has been ready for long enough."),
             ("Node Selector", "string", 0, "The labels of nodes that should run one."),
             AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
         ]),
         strategy: strategy(),
         ..namespaced("apps", "DaemonSet", "daemonsets")

@@ -4,7 +4,8 @@ use super::checks::not_negative;
 use super::fields::{copy, default, default_text, int, object_or_new, text};
 use super::metadata::immutable;
 use super::{
-    AGE, NAME, cells, columns, int_or_percent, namespaced, pod_spec, replica_set, scale, state, status, texts,
+    AGE, CONTAINERS, IMAGES, NAME, SELECTOR, cells, columns, int_or_percent, namespaced, pod_spec, replica_set, scale,
+    state, status, texts,
 };
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
@@ -22,9 +23,9 @@ pub fn kind() -> Kind {
             ("Up-to-date", "string", 0, "Pods of the latest template."),
             ("Available", "string", 0, "Pods that have been ready for long enough."),
             AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
         ]),
         strategy: strategy(),
         ..namespaced("apps", "Deployment", "deployments")

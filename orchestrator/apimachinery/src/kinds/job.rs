@@ -3,7 +3,9 @@
 use super::fields::{default, default_text, entries, int, is_true, object_or_new, text};
 use super::metadata::immutable;
 use super::replica_set::{changed_template_warnings, named_warnings};
-use super::{AGE, NAME, cells, columns, names, namespaced, pod_spec, selector, state, texts};
+use super::{
+    AGE, CONTAINERS, IMAGES, NAME, SELECTOR, cells, columns, names, namespaced, pod_spec, selector, state, texts,
+};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use crate::selector::LabelSelector;
@@ -27,9 +29,9 @@ pub fn kind() -> Kind {
             ("Completions", "string", 0, "Pods that succeeded, of those wanted."),
             ("Duration", "string", 0, "Time from start to completion."),
             AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
         ]),
         strategy: strategy(),
         ..namespaced("batch", "Job", "jobs")

@@ -10,11 +10,14 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// The rows of the four kinds.
 pub fn kinds() -> Vec<Kind> {
-    let role = |kind, validate| Kind { strategy: Strategy { name, validate, ..Strategy::default() }, ..kind };
+    let role = |kind, validate| Kind {
+        strategy: Strategy { name: names::path_segment, validate, ..Strategy::default() },
+        ..kind
+    };
     let binding = |kind, validate| Kind {
         columns: binding_columns(),
         strategy: Strategy {
-            name,
+            name: names::path_segment,
             default,
             validate,
             validate_update: validate_binding_update,
@@ -33,10 +36,6 @@ pub fn kinds() -> Vec<Kind> {
             validate_binding(object, &["Role", "ClusterRole"], false, errors);
         }),
     ]
-}
-
-fn name(name: &str, is_prefix: bool) -> Vec<String> {
-    names::path_segment(name, is_prefix)
 }
 
 fn binding_columns() -> Vec<Column> {

@@ -3,15 +3,33 @@
 use super::checks::not_negative;
 use super::fields::{default, int, object_or_new, text};
 use super::metadata::immutable;
-use super::{AGE, NAME, cells, columns, namespaced, pod_spec, scale, selector, state, status, texts};
+use super::{
+    AGE, CONTAINERS, IMAGES, NAME, SELECTOR, cells, columns, namespaced, pod_spec, scale, selector, state, status,
+    texts,
+};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
 
 /// The row of ReplicaSet.
 pub fn kind() -> Kind {
+    let strategy = Strategy {
+        default: fill,
+        validate: |object, errors| {
+            validate_spec(&object["spec"], &Path::new("spec"), errors);
+            validate_counts(&object["status"], errors);
+        },
+        validate_update,
+        cells: |object, now| row(object, cells::selector(&object["spec"]["selector"]), now),
+        ..strategy()
+    };
+    replicating(namespaced("apps", "ReplicaSet", "replicasets"), "rs", strategy)
+}
+
+/// What ReplicaSet and ReplicationController have in common of a row.
+pub(super) fn replicating(kind: Kind, short_name: &'static str, strategy: Strategy) -> Kind {
     Kind {
-        short_names: texts(&["rs"]),
+        short_names: texts(&[short_name]),
         categories: texts(&["all"]),
         subresources: vec![scale(), status()],
         selectable_fields: texts(&["status.replicas"]),
@@ -21,30 +39,24 @@ pub fn kind() -> Kind {
             ("Current", "integer", 0, "Pods that exist."),
             ("Ready", "integer", 0, "Pods that are ready."),
             AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
         ]),
-        strategy: strategy(),
-        ..namespaced("apps", "ReplicaSet", "replicasets")
+        strategy,
+        ..kind
     }
 }
 
-fn strategy() -> Strategy {
+/// What the rules of ReplicaSet and ReplicationController start from.
+pub(super) fn strategy() -> Strategy {
     Strategy {
-        default: fill,
         prepare_create: |object| {
             state::create(object);
             object["status"]["replicas"] = 0.into();
         },
-        validate: |object, errors| {
-            validate_spec(&object["spec"], &Path::new("spec"), errors);
-            validate_counts(&object["status"], errors);
-        },
-        validate_update,
         warnings: named_warnings,
         update_warnings: Some(changed_template_warnings),
-        cells: row,
         field_text,
         ..state::counted()
     }
@@ -121,17 +133,20 @@ fn field_text(object: &Value, path: &str) -> Option<String> {
     (path == "status.replicas").then(|| int(&object["status"], "replicas").unwrap_or(0).to_string())
 }
 
-fn row(object: &Value, now: i64) -> Vec<Value> {
+/// The cells of a ReplicaSet or ReplicationController with this selector.
+pub(super) fn row(object: &Value, selector: String, now: i64) -> Vec<Value> {
     let status = &object["status"];
-    let mut row = vec![
+    let [names, images, _] = cells::template(object);
+    vec![
         cells::name(object),
         cells::number(&object["spec"]["replicas"]),
         cells::number(&status["replicas"]),
         cells::number(&status["readyReplicas"]),
         cells::age(object, now),
-    ];
-    row.extend(cells::template(object));
-    row
+        names,
+        images,
+        selector.into(),
+    ]
 }
 
 #[cfg(test)]

@@ -1,51 +1,22 @@
 //! ReplicationController.
 
 use super::checks::not_negative;
-use super::fields::{default, entries, int, object_or_new};
-use super::replica_set::{changed_template_warnings, named_warnings, runs_for_ever, validate_counts};
-use super::{AGE, NAME, cells, columns, metadata, namespaced, pod_spec, scale, state, status, texts};
+use super::fields::{default, entries, object_or_new};
+use super::replica_set::{self, runs_for_ever, validate_counts};
+use super::{cells, metadata, namespaced, pod_spec};
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
 use serde_json::Value;
 
 /// The row of ReplicationController.
 pub fn kind() -> Kind {
-    Kind {
-        short_names: texts(&["rc"]),
-        categories: texts(&["all"]),
-        subresources: vec![scale(), status()],
-        selectable_fields: texts(&["status.replicas"]),
-        columns: columns(&[
-            NAME,
-            ("Desired", "integer", 0, "Pods that are wanted."),
-            ("Current", "integer", 0, "Pods that exist."),
-            ("Ready", "integer", 0, "Pods that are ready."),
-            AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-            ("Selector", "string", 1, "The labels of its Pods."),
-        ]),
-        strategy: strategy(),
-        ..namespaced("", "ReplicationController", "replicationcontrollers")
-    }
-}
-
-fn strategy() -> Strategy {
-    Strategy {
+    let strategy = Strategy {
         default: fill,
-        prepare_create: |object| {
-            state::create(object);
-            object["status"]["replicas"] = 0.into();
-        },
         validate,
-        warnings: named_warnings,
-        update_warnings: Some(changed_template_warnings),
-        cells: row,
-        field_text: |object, path| {
-            (path == "status.replicas").then(|| int(&object["status"], "replicas").unwrap_or(0).to_string())
-        },
-        ..state::counted()
-    }
+        cells: |object, now| replica_set::row(object, cells::labels(&object["spec"], "selector"), now),
+        ..replica_set::strategy()
+    };
+    replica_set::replicating(namespaced("", "ReplicationController", "replicationcontrollers"), "rc", strategy)
 }
 
 /// The template's labels stand in for a selector and for labels of its own.
@@ -80,21 +51,6 @@ fn validate(object: &Value, errors: &mut Errors) {
     pod_spec::validate_template(template, &at, errors);
     runs_for_ever(template, "ReplicationController", &at, errors);
     validate_counts(&object["status"], errors);
-}
-
-fn row(object: &Value, now: i64) -> Vec<Value> {
-    let (spec, status) = (&object["spec"], &object["status"]);
-    let [names, images, _] = cells::template(object);
-    vec![
-        cells::name(object),
-        cells::number(&spec["replicas"]),
-        cells::number(&status["replicas"]),
-        cells::number(&status["readyReplicas"]),
-        cells::age(object, now),
-        names,
-        images,
-        cells::labels(spec, "selector").into(),
-    ]
 }
 
 #[cfg(test)]

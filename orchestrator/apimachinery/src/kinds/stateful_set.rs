@@ -4,8 +4,8 @@ use super::checks::not_negative;
 use super::fields::{copy, default, default_text, indexed, int, list_mut, object_or_new, text};
 use super::replica_set::{runs_for_ever, template_warnings};
 use super::{
-    AGE, NAME, cells, columns, int_or_percent, metadata, namespaced, persistent_volume_claim, pod_spec, scale,
-    selector, state, status, texts,
+    AGE, CONTAINERS, IMAGES, NAME, cells, columns, int_or_percent, metadata, namespaced, persistent_volume_claim,
+    pod_spec, scale, selector, state, status, texts,
 };
 use crate::field::{Errors, Path};
 use crate::kind::{Kind, Strategy};
@@ -17,13 +17,7 @@ pub fn kind() -> Kind {
         short_names: texts(&["sts"]),
         categories: texts(&["all"]),
         subresources: vec![scale(), status()],
-        columns: columns(&[
-            NAME,
-            ("Ready", "string", 0, "Ready Pods, of those wanted."),
-            AGE,
-            ("Containers", "string", 1, "Names of the template's containers."),
-            ("Images", "string", 1, "Images of the template's containers."),
-        ]),
+        columns: columns(&[NAME, ("Ready", "string", 0, "Ready Pods, of those wanted."), AGE, CONTAINERS, IMAGES]),
         strategy: strategy(),
         ..namespaced("apps", "StatefulSet", "statefulsets")
     }

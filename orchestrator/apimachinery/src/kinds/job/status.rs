@@ -2,7 +2,7 @@
 
 use super::rules::count_indexes;
 use crate::field::{Errors, Path};
-use crate::kinds::cells::{condition_is_true, seconds};
+use crate::kinds::cells::{condition_is_true as is, seconds};
 use crate::kinds::checks::not_negative;
 use crate::kinds::fields::{indexed, int, is_true, list, text};
 use serde_json::Value;
@@ -20,10 +20,6 @@ pub(super) fn validate(object: &Value, old: &Value, errors: &mut Errors) {
     consistent(object, &mut found);
     errors.0.extend(found.0.into_iter().filter(|error| !known.0.contains(error)));
     transitions(object, old, errors);
-}
-
-fn is(job: &Value, condition: &str) -> bool {
-    condition_is_true(job, condition)
 }
 
 fn consistent(job: &Value, errors: &mut Errors) {
