@@ -113,7 +113,7 @@ fn a_watch_shows_what_happens() {
 fn describe_wait_scale_and_logs_work_on_a_pod() {
     let server = Server::start();
     let kubectl = server.kubectl();
-    let image = format!("file://{}", programs::guest("stress").display());
+    let image = programs::guest_image("stress");
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "idle"},
         "spec": {"containers": [{"name": "main", "image": image, "args": ["idle"]}]},

@@ -16,10 +16,6 @@ fn succeeds(server: &Server, mut command: Command, what: &str) -> String {
     text
 }
 
-fn image() -> String {
-    format!("file://{}", programs::guest("hello-http").display())
-}
-
 #[test]
 fn helm_installs_upgrades_rolls_back_and_uninstalls() {
     let server = Server::start();
@@ -30,7 +26,7 @@ fn helm_installs_upgrades_rolls_back_and_uninstalls() {
         command.args(arguments);
         succeeds(&server, command, &format!("helm {}", arguments.join(" ")))
     };
-    let (chart, image) = (chart.to_str().unwrap(), format!("image={}", image()));
+    let (chart, image) = (chart.to_str().unwrap(), format!("image={}", programs::guest_image("hello-http")));
     let wait = ["--wait", "--timeout", "60s", "--set", &image];
     let with = |more: &[&'static str]| -> Vec<String> {
         more.iter().map(ToString::to_string).chain(wait.iter().map(ToString::to_string)).collect()
@@ -60,7 +56,7 @@ fn helm_installs_upgrades_rolls_back_and_uninstalls() {
 fn the_python_client_works_unchanged() {
     let server = Server::start();
     let mut command = Command::new(programs::python("python"));
-    command.arg(programs::repository().join("tests/it/python/client.py")).arg(image());
+    command.arg(programs::repository().join("tests/it/python/client.py")).arg(programs::guest_image("hello-http"));
     assert!(succeeds(&server, command, "python").contains("all well"));
 }
 

@@ -112,7 +112,7 @@ fn contains(command: &str, text: &str, expected: &[&str]) -> String {
 
 /// A Pod that runs a guest of the examples.
 pub(crate) fn pod(name: &str, guest: &str) -> String {
-    let image = format!("file://{}", programs::guest(guest).display());
+    let image = programs::guest_image(guest);
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "web"}},
         "spec": {"containers": [{"name": "c", "image": image, "ports": [{"containerPort": 8080}]}]},

@@ -3,19 +3,16 @@
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use tests_kit::programs::guest_image;
 use tests_kit::server::free_port;
-use tests_kit::{Server, http, programs, wait_for};
+use tests_kit::{Server, http, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn image(guest: &str) -> String {
-    format!("file://{}", programs::guest(guest).display())
-}
 
 fn echo_server() -> String {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "server", "labels": {"app": "echo"}},
-        "spec": {"containers": [{"name": "main", "image": image("echo"), "args": ["serve", "7000"], "ports": [{"containerPort": 7000}]}]},
+        "spec": {"containers": [{"name": "main", "image": guest_image("echo"), "args": ["serve", "7000"], "ports": [{"containerPort": 7000}]}]},
     });
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "echo"},
@@ -28,7 +25,7 @@ fn client(name: &str, host: &str, port: &str) -> String {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
         "spec": {"restartPolicy": "Never", "containers": [
-            {"name": "main", "image": image("echo"), "args": ["client", host, port, "ahoy", "--times", "3"]},
+            {"name": "main", "image": guest_image("echo"), "args": ["client", host, port, "ahoy", "--times", "3"]},
         ]},
     })
     .to_string()
@@ -65,8 +62,8 @@ fn containers_of_a_pod_share_localhost_and_other_pods_do_not() {
     let pair = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pair"},
         "spec": {"restartPolicy": "Never", "containers": [
-            {"name": "server", "image": image("echo"), "args": ["serve", "7000"]},
-            {"name": "client", "image": image("echo"), "args": ["client", "localhost", "7000", "neighbour"]},
+            {"name": "server", "image": guest_image("echo"), "args": ["serve", "7000"]},
+            {"name": "client", "image": guest_image("echo"), "args": ["client", "localhost", "7000", "neighbour"]},
         ]},
     });
     kubectl.apply(&pair.to_string());
@@ -78,7 +75,7 @@ fn containers_of_a_pod_share_localhost_and_other_pods_do_not() {
     let alone = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"},
         "spec": {"restartPolicy": "Never", "containers": [
-            {"name": "client", "image": image("echo"), "args": ["client", "localhost", "7000", "x", "--wait", "1"]},
+            {"name": "client", "image": guest_image("echo"), "args": ["client", "localhost", "7000", "x", "--wait", "1"]},
         ]},
     });
     kubectl.apply(&alone.to_string());
@@ -91,7 +88,7 @@ fn port_forward_reaches_a_pod() {
     let kubectl = server.kubectl();
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
-        "spec": {"containers": [{"name": "web", "image": image("hello-http"), "ports": [{"name": "http", "containerPort": 8080}]}]},
+        "spec": {"containers": [{"name": "web", "image": guest_image("hello-http"), "ports": [{"name": "http", "containerPort": 8080}]}]},
     });
     kubectl.apply(&pod.to_string());
     kubectl.ok(&["wait", "--for=condition=Ready", "pod/web", "--timeout=60s"]);
@@ -114,8 +111,8 @@ fn logs_are_followed_and_labelled() {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pair"},
         "spec": {"containers": [
-            {"name": "server", "image": image("echo"), "args": ["serve", "7000"]},
-            {"name": "client", "image": image("echo"), "args": ["client", "localhost", "7000", "tick", "--times", "0", "--pause-ms", "50"]},
+            {"name": "server", "image": guest_image("echo"), "args": ["serve", "7000"]},
+            {"name": "client", "image": guest_image("echo"), "args": ["client", "localhost", "7000", "tick", "--times", "0", "--pause-ms", "50"]},
         ]},
     });
     kubectl.apply(&pod.to_string());

@@ -3,11 +3,12 @@
 use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
+use tests_kit::coracle::coracle;
 use tests_kit::process::Process;
 use tests_kit::{programs, wait_for};
 
 fn run(args: &[&str]) -> Output {
-    Command::new(programs::coracle()).arg("run").args(args).output().expect("coracle runs")
+    coracle(&[&["run"], args].concat())
 }
 
 fn example(name: &str) -> String {

@@ -2,26 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
 use std::time::Duration;
-use tests_kit::{Server, programs, wait_for};
-
-fn coracle(args: &[&str]) -> Output {
-    Command::new(programs::coracle()).args(args).output().expect("coracle runs")
-}
-
-/// One line on standard error, no panic, a non-zero exit.
-#[track_caller]
-fn fails_in_one_line(output: &Output, names: &[&str]) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert!(!output.status.success(), "it fails: {text}");
-    assert_eq!(errors.len(), 1, "one line: {text}");
-    assert!(!text.contains("panicked"), "{text}");
-    for name in names {
-        assert!(errors[0].contains(name), "{name:?} in {text}");
-    }
-}
+use tests_kit::coracle::{coracle, fails_in_one_line};
+use tests_kit::{Server, wait_for};
 
 #[test]
 fn a_first_start_makes_what_clients_need() {

@@ -4,14 +4,11 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
+use tests_kit::coracle::{coracle, fails_in_one_line};
 use tests_kit::process::Process;
 use tests_kit::{Etcd, Kubectl, Server, programs, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn coracle(args: &[&str]) -> Output {
-    Command::new(programs::coracle()).args(args).output().expect("coracle runs")
-}
 
 fn store(server: &Server, command: &str, file: &Path) -> Output {
     coracle(&["store", command, "--data-dir", &server.data_dir().display().to_string(), &file.display().to_string()])
@@ -22,17 +19,6 @@ fn succeeds(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     out.into_owned()
-}
-
-#[track_caller]
-fn fails_in_one_line(output: &Output, names: &[&str]) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert!(!output.status.success(), "it fails: {text}");
-    assert_eq!(errors.len(), 1, "one line: {text}");
-    for name in names {
-        assert!(errors[0].contains(name), "{name:?} in {text}");
-    }
 }
 
 fn revision(object: &Value) -> u64 {

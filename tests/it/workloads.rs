@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A Pod of one container.
 fn pod(name: &str, guest: &str, more: Value) -> String {
-    let mut container = json!({"name": "main", "image": format!("file://{}", programs::guest(guest).display())});
+    let mut container = json!({"name": "main", "image": programs::guest_image(guest)});
     for (key, value) in more["container"].as_object().into_iter().flatten() {
         container[key] = value.clone();
     }
@@ -62,10 +62,6 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-fn hello_http() -> String {
-    format!("file://{}", programs::guest("hello-http").display())
-}
-
 fn main_state(pod: &Value) -> &Value {
     &pod["status"]["containerStatuses"][0]["state"]
 }
@@ -75,7 +71,12 @@ fn a_deployment_answers_through_its_node_port_and_heals() {
     let server = Server::start();
     let kubectl = server.kubectl();
     let port = node_port();
-    kubectl.apply(&deployment("web", 2, &hello_http(), &json!([{"name": "GREETING", "value": "Ahoy"}])));
+    kubectl.apply(&deployment(
+        "web",
+        2,
+        &programs::guest_image("hello-http"),
+        &json!([{"name": "GREETING", "value": "Ahoy"}]),
+    ));
     kubectl.apply(&node_port_service("web", port));
     kubectl.ok(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     let body = wait_for("an answer", LIMIT, || match http::get(loopback(port), "/") {
@@ -155,7 +156,7 @@ fn pods_run_again_after_a_restart_of_the_server() {
     let mut server = Server::start();
     let kubectl = server.kubectl();
     let port = node_port();
-    kubectl.apply(&deployment("web", 2, &hello_http(), &json!([])));
+    kubectl.apply(&deployment("web", 2, &programs::guest_image("hello-http"), &json!([])));
     kubectl.apply(&node_port_service("web", port));
     kubectl.ok(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     let facts = |kubectl: &Kubectl| -> Vec<(String, String, String)> {
@@ -187,7 +188,7 @@ fn a_job_succeeds_and_another_fails_with_its_exit_code() {
         json!({
             "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
             "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [{
-                "name": "main", "image": format!("file://{}", programs::guest("hello-p1").display()),
+                "name": "main", "image": programs::guest_image("hello-p1"),
                 "args": ["one", "two"], "env": [{"name": "EXIT_CODE", "value": code}],
             }]}}},
         })
@@ -300,7 +301,7 @@ fn a_pod_too_large_for_the_node_waits_and_says_so() {
 fn a_deleted_deployment_takes_its_pods_with_it() {
     let server = Server::start();
     let kubectl = server.kubectl();
-    kubectl.apply(&deployment("web", 2, &hello_http(), &json!([])));
+    kubectl.apply(&deployment("web", 2, &programs::guest_image("hello-http"), &json!([])));
     kubectl.ok(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     kubectl.ok(&["delete", "deployment", "web", "--cascade=foreground", "--timeout=60s"]);
     let empty = |list: &Value| list["items"].as_array().is_some_and(Vec::is_empty);

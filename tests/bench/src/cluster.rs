@@ -86,11 +86,6 @@ impl Drop for Cluster {
     }
 }
 
-/// The image of a guest in examples/dist.
-fn image(guest: &str) -> String {
-    format!("file://{}", programs::guest(guest).display())
-}
-
 /// A Pod that does nothing, for as long as it is let.
 pub fn idle_pod(name: &str) -> Value {
     json!({
@@ -99,7 +94,7 @@ pub fn idle_pod(name: &str) -> Value {
         "metadata": { "name": name },
         "spec": {
             "terminationGracePeriodSeconds": 1,
-            "containers": [{ "name": "idle", "image": image("stress"), "args": ["idle"] }],
+            "containers": [{ "name": "idle", "image": programs::guest_image("stress"), "args": ["idle"] }],
         },
     })
 }
@@ -114,7 +109,7 @@ pub fn http_pod(name: &str, greeting: &str) -> Value {
             "terminationGracePeriodSeconds": 1,
             "containers": [{
                 "name": "web",
-                "image": image("hello-http"),
+                "image": programs::guest_image("hello-http"),
                 "env": [{ "name": "GREETING", "value": greeting }],
                 "ports": [{ "name": "http", "containerPort": 8080 }],
                 "readinessProbe": { "httpGet": { "path": "/healthz", "port": "http" }, "periodSeconds": 1 },

@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a failed test tells what it leaves behind")]
 
+pub mod coracle;
 pub mod etcd;
 pub mod http;
 pub mod kubectl;

@@ -72,3 +72,8 @@ pub fn guest(name: &str) -> PathBuf {
     assert!(path.is_file(), "{} is missing: run bash examples/build.sh", path.display());
     path
 }
+
+/// The same as the image of a container.
+pub fn guest_image(name: &str) -> String {
+    format!("file://{}", guest(name).display())
+}
