@@ -359,22 +359,14 @@ impl Watching {
         let mut bytes = BytesMut::with_capacity(object.size());
         object.put_at(revision, &mut bytes);
         let object = bytes;
-        match self.options.shape {
-            Shape::Partial => {
-                let partial = table::partial_metadata_json(&object);
-                return partial.map_or_else(Bytes::new, |partial| event_line(type_, &partial));
-            }
-            _ => {}
+        if self.options.shape == Shape::Partial {
+            let partial = table::partial_metadata_json(&object);
+            return partial.map_or_else(Bytes::new, |partial| event_line(type_, &partial));
         }
         let Ok(object) = serde_json::from_slice::<Value>(&object) else { return Bytes::new() };
-        let shaped = match self.options.shape {
-            Shape::Table => {
-                let now = self.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-                let row = table::row(&self.kind, &object, self.options.include, now);
-                self.table(vec![row], &object["metadata"]["resourceVersion"])
-            }
-            _ => table::partial_metadata(&object),
-        };
+        let now = self.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let row = table::row(&self.kind, &object, self.options.include, now);
+        let shaped = self.table(vec![row], &object["metadata"]["resourceVersion"]);
         event_line(type_, shaped.to_string().as_bytes())
     }
 
