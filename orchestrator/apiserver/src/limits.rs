@@ -43,8 +43,6 @@ pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long after a failure the objects that every cluster has are tried again; stops a loop
 /// while the store cannot write.
 pub const KEEP_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Objects that are read at once to be encrypted anew.
-pub const RESEAL_PAGE: usize = 100;
 /// Objects of one list page, whatever the client asks for.
 pub const PAGE_MAX: usize = 10_000;
 /// Bytes of one stored object; the store and every watcher carry it whole (upstream's 1.5 MB).

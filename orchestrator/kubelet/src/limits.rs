@@ -61,8 +61,6 @@ pub const SHUTDOWN_TASKS: Duration = Duration::from_millis(500);
 pub const TOKEN_REFRESH_SHARE: f64 = 0.8;
 /// The longest time between token refreshes.
 pub const TOKEN_REFRESH_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long the first look at a ConfigMap, Secret or ServiceAccount may take.
-pub const REFERENCE_WAIT: Duration = Duration::from_secs(10);
 /// Bytes of an environment variable after expansion; stops `$(A)$(A)` chains.
 pub const ENV_BYTES_MAX: usize = 1024 * 1024;
 /// Requests that one connection of the kubelet API serves.

@@ -141,12 +141,6 @@ impl PipeWriter {
         Ok(())
     }
 
-    /// Whether the reader has taken everything (or is gone).
-    pub fn is_drained(&self) -> bool {
-        let state = self.0.lock();
-        state.length == 0 || state.broken
-    }
-
     /// Ends this direction in order (FIN).
     pub fn finish(&self) {
         self.0.wake_both(|state| state.finished = true);

@@ -18,7 +18,7 @@ use super::configurations::Configured;
 use super::view::View;
 use orchestrator_apimachinery::cel::{CelError, Expression, Scope};
 use orchestrator_apimachinery::selector::LabelSelector;
-use orchestrator_apimachinery::{ApiError, Kind};
+use orchestrator_apimachinery::{ApiError, Kind, meta};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl<R: Rules> Configured for Policy<R> {
             (text("name").to_owned(), Expression::compile(text("expression"), declared))
         });
         vec![Policy {
-            name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            name: meta::name(object).to_owned(),
             matches: Matches::new(&spec["matchConstraints"]),
             conditions: Conditions::compile(&spec["matchConditions"], declared),
             variables: variables.collect(),
@@ -122,7 +122,7 @@ impl Configured for Binding {
         let spec = &object["spec"];
         let actions = spec["validationActions"].as_array().into_iter().flatten().filter_map(Value::as_str);
         vec![Binding {
-            name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            name: meta::name(object).to_owned(),
             policy: spec["policyName"].as_str().unwrap_or_default().to_owned(),
             matches: Matches::new(&spec["matchResources"]),
             param_ref: spec["paramRef"].is_object().then(|| spec["paramRef"].clone()),
@@ -167,8 +167,8 @@ impl<R> Evaluation<R> {
     }
 
     /// Who refuses, in upstream's words.
-    fn denial(&self, plural: &str, why: &str) -> String {
-        format!("{plural} '{}' with binding '{}' denied request: {why}", self.policy.name, self.binding.name)
+    fn denial(&self, kind: &str, why: &str) -> String {
+        format!("{kind} '{}' with binding '{}' denied request: {why}", self.policy.name, self.binding.name)
     }
 }
 

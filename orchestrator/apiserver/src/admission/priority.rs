@@ -21,7 +21,7 @@ pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), A
     if !admission.creates_pod() {
         return Ok(());
     }
-    let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let name = meta::name(pod).to_owned();
     let caches = &admission.registry.caches;
     let class = match pod["spec"]["priorityClassName"].as_str().filter(|class| !class.is_empty()) {
         Some(class) => {

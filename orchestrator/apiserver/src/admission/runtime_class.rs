@@ -2,7 +2,7 @@
 
 use super::Admission;
 use crate::registry::ObjectReader;
-use orchestrator_apimachinery::ApiError;
+use orchestrator_apimachinery::{ApiError, meta};
 use serde_json::{Value, json};
 
 /// Completes a new Pod from its RuntimeClass.
@@ -11,7 +11,7 @@ pub(super) fn mutate(admission: &Admission<'_>, pod: &mut Value) -> Result<(), A
         return Ok(());
     }
     let Some(name) = pod["spec"]["runtimeClassName"].as_str().filter(|name| !name.is_empty()) else { return Ok(()) };
-    let pod_name = &*pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let pod_name = &*meta::name(pod).to_owned();
     let found = admission.registry.caches.get("node.k8s.io", "runtimeclasses", "", name);
     let class: Value = match found.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         Some(class) => class,

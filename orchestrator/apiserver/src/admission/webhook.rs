@@ -14,7 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures::future::join_all;
 use orchestrator_apimachinery::patch::json_patch;
 use orchestrator_apimachinery::selector::LabelSelector;
-use orchestrator_apimachinery::{ApiError, Kind};
+use orchestrator_apimachinery::{ApiError, Kind, meta};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) struct Webhook {
 
 impl Configured for Webhook {
     fn compile(configuration: &Value) -> Vec<Self> {
-        let name = configuration["metadata"]["name"].as_str().unwrap_or_default();
+        let name = meta::name(configuration);
         let hooks = configuration["webhooks"].as_array().into_iter().flatten();
         hooks.map(|hook| Webhook::new(name, hook)).collect()
     }

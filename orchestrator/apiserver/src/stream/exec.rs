@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
-use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
@@ -104,8 +104,7 @@ pub async fn remote_command(
 ) -> Result<Response, ApiError> {
     let options = Options::parse(request.uri().query().unwrap_or(""), action)?;
     let container = container(pod, &options.container)?;
-    let target = Target::new(ctx, pod)
-        .ok_or_else(|| ApiError::bad_request(format!("pod {} does not have a host assigned", meta::name(pod))))?;
+    let target = Target::bound(ctx, pod)?;
     let agreed = agree(&request, &SOCKETS, &SPDY)?;
     let path = options.path(action, &target, container);
     let (hold, client) = (Hold::of(&request), hyper::upgrade::on(&mut request));

@@ -8,7 +8,7 @@ use super::{StreamContext, channels, ports, websocket};
 use crate::audit::Hold;
 use crate::body::{Request, Response};
 use hyper_util::rt::TokioIo;
-use orchestrator_apimachinery::{ApiError, meta};
+use orchestrator_apimachinery::ApiError;
 use serde_json::Value;
 
 /// SPDY/3.1 tunnelled in a WebSocket: what kubectl asks for.
@@ -27,8 +27,7 @@ enum Protocol {
 
 /// Answers with an upgrade after which each of the client's connections is carried to a port of `pod`.
 pub async fn port_forward(ctx: &StreamContext<'_>, pod: &Value, mut request: Request) -> Result<Response, ApiError> {
-    let target = Target::new(ctx, pod)
-        .ok_or_else(|| ApiError::bad_request(format!("pod {} does not have a host assigned", meta::name(pod))))?;
+    let target = Target::bound(ctx, pod)?;
     let agreed = agree(&request, &[TUNNEL, CLOSING_CHANNELS, CHANNELS], &[FORWARD])?;
     let protocol = match agreed {
         Agreed::Spdy(_) => Protocol::Spdy,

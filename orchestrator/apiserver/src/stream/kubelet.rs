@@ -61,6 +61,12 @@ impl Target {
         })
     }
 
+    /// The same; 400 when the Pod was not bound to a node yet.
+    pub fn bound(ctx: &StreamContext<'_>, pod: &Value) -> Result<Self, ApiError> {
+        let unbound = || ApiError::bad_request(format!("pod {} does not have a host assigned", meta::name(pod)));
+        Self::new(ctx, pod).ok_or_else(unbound)
+    }
+
     /// A node's kubelet itself.
     pub fn of_node(ctx: &StreamContext<'_>, node: &str) -> Self {
         Target {

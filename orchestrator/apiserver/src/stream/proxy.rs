@@ -178,11 +178,7 @@ async fn connect(ctx: &StreamContext<'_>, caller: &Caller, behind: &Behind<'_>) 
             let port = service_port(object, name.port)?;
             caller.connect_service(meta::namespace(object), name.name, port).await.map_err(called)
         }
-        "pods" => {
-            let target = Target::new(ctx, object);
-            let unbound = || ApiError::bad_request(format!("pod {} does not have a host assigned", name.name));
-            target.ok_or_else(unbound)?.connect(pod_port(object, name)?).await.map_err(unreachable)
-        }
+        "pods" => Target::bound(ctx, object)?.connect(pod_port(object, name)?).await.map_err(unreachable),
         _ => {
             let port = name.port.parse().map_err(|_| invalid_port("node", name))?;
             let addresses = object["status"]["addresses"].as_array().into_iter().flatten();

@@ -126,7 +126,7 @@ pub(in crate::admission) async fn validate<'a>(
     object: &Value,
     views: &mut Views<'a>,
 ) -> Result<(), ApiError> {
-    const PLURAL: &str = "ValidatingAdmissionPolicy";
+    const KIND: &str = "ValidatingAdmissionPolicy";
     let (mut denied, mut audited) = (None, Vec::new());
     for (evaluation, ready) in evaluations(admission, bound, object).await {
         let refused = match ready {
@@ -143,12 +143,11 @@ pub(in crate::admission) async fn validate<'a>(
             for action in &evaluation.binding.actions {
                 match action.as_str() {
                     "Deny" => {
-                        denied.get_or_insert_with(|| {
-                            (refused.reason.clone(), evaluation.denial(PLURAL, &refused.message))
-                        });
+                        denied
+                            .get_or_insert_with(|| (refused.reason.clone(), evaluation.denial(KIND, &refused.message)));
                     }
                     "Warn" => admission.warn([format!(
-                        "Validation failed for {PLURAL} '{}' with binding '{}': {}",
+                        "Validation failed for {KIND} '{}' with binding '{}': {}",
                         evaluation.policy.name, evaluation.binding.name, refused.message
                     )]),
                     _ => audited.push(evaluation.failure(&refused)),

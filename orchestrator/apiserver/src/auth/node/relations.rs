@@ -6,6 +6,7 @@
 use super::super::{Attributes, read};
 use crate::registry::reader::ObjectReader;
 use bytes::Bytes;
+use orchestrator_apimachinery::meta;
 use serde_json::Value;
 
 /// What a Pod can refer to.
@@ -149,7 +150,7 @@ fn refers(pod: &Value, kind: Referent, name: &str) -> bool {
 
 /// The names of the PersistentVolumeClaims that a Pod uses.
 pub(in crate::auth) fn claims(pod: &Value) -> impl Iterator<Item = String> {
-    let owner = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let owner = meta::name(pod);
     each(&pod["spec"]["volumes"]).filter_map(move |volume| {
         let named = volume["persistentVolumeClaim"]["claimName"].as_str().map(str::to_owned);
         let own = || Some(format!("{owner}-{}", volume["name"].as_str()?));
