@@ -90,6 +90,23 @@ pub(super) fn shown(name: &str, objects: &[Value], expected: Expect) {
     expected.assert_eq(&objects.iter().map(line).collect::<String>());
 }
 
+/// The object with these fields more, or instead of its own.
+#[track_caller]
+pub(super) fn with(mut object: Value, fields: Value) -> Value {
+    let Value::Object(fields) = fields else { panic!("not fields: {fields}") };
+    for (key, value) in fields {
+        object[key] = value;
+    }
+    object
+}
+
+/// An object whose spec is about Pods with the label `app=x`, and has these fields.
+#[track_caller]
+pub(super) fn replicated(fields: Value) -> Value {
+    let spec = json!({"selector": {"matchLabels": {"app": "x"}}, "template": template()});
+    json!({"spec": with(spec, fields)})
+}
+
 /// A container that is good.
 pub(super) fn container() -> Value {
     json!({"name": "c", "image": "hello:1"})

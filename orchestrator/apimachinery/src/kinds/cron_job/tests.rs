@@ -1,13 +1,10 @@
-use crate::kinds::tests::{container, created, kind, refused, shown, stored};
+use crate::kinds::tests::{container, created, kind, refused, shown, stored, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn cron_job(fields: Value) -> Value {
     let job = json!({"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container()]}}}});
-    let mut spec = json!({"schedule": "0 * * * *", "jobTemplate": job});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
+    let spec = with(json!({"schedule": "0 * * * *", "jobTemplate": job}), fields);
     json!({"spec": spec})
 }
 

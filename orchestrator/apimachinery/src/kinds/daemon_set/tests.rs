@@ -1,18 +1,10 @@
-use crate::kinds::tests::{change_refused, created, refused, shown, stored, template, updated};
+use crate::kinds::tests::{change_refused, created, refused, replicated, shown, stored, template, updated};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-fn daemon_set(fields: Value) -> Value {
-    let mut spec = json!({"selector": {"matchLabels": {"app": "x"}}, "template": template()});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
-    json!({"spec": spec})
-}
-
 #[test]
 fn a_daemon_set_gets_upstreams_defaults() {
-    let object = created("DaemonSet", daemon_set(json!({})));
+    let object = created("DaemonSet", replicated(json!({})));
     stored(
         &object,
         "/spec/updateStrategy",
@@ -50,7 +42,7 @@ fn a_daemon_set_gets_upstreams_defaults() {
 #[test]
 fn the_number_of_templates_is_told_whatever_the_client_sends() {
     const TOLD: &str = "deprecated.daemonset.template.generation";
-    let old = created("DaemonSet", daemon_set(json!({})));
+    let old = created("DaemonSet", replicated(json!({})));
     let changed = updated("DaemonSet", &old, |object| {
         object["spec"]["template"]["spec"]["hostname"] = json!("h");
         object["metadata"]["annotations"] = json!({"a": "b"});
@@ -62,17 +54,17 @@ fn the_number_of_templates_is_told_whatever_the_client_sends() {
 
 #[test]
 fn bad_daemon_sets_are_refused_in_upstreams_words() {
-    let rolling = |update: Value| daemon_set(json!({"updateStrategy": {"rollingUpdate": update}}));
+    let rolling = |update: Value| replicated(json!({"updateStrategy": {"rollingUpdate": update}}));
     refused(
         "DaemonSet",
-        daemon_set(json!({"selector": {}})),
+        replicated(json!({"selector": {}})),
         expect![[r#"
         spec.selector: Invalid value: {}: empty selector is invalid for daemonset
     "#]],
     );
     refused(
         "DaemonSet",
-        daemon_set(json!({"updateStrategy": {"type": "Odd"}})),
+        replicated(json!({"updateStrategy": {"type": "Odd"}})),
         expect![[r#"
         spec.updateStrategy.type: Unsupported value: "Odd": supported values: "OnDelete", "RollingUpdate"
     "#]],
@@ -102,13 +94,13 @@ fn bad_daemon_sets_are_refused_in_upstreams_words() {
     once["spec"]["restartPolicy"] = json!("OnFailure");
     refused(
         "DaemonSet",
-        daemon_set(json!({"template": once, "minReadySeconds": -1})),
+        replicated(json!({"template": once, "minReadySeconds": -1})),
         expect![[r#"
         spec.template.spec.restartPolicy: Unsupported value: "OnFailure": supported values: "Always"
         spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0
     "#]],
     );
-    let old = created("DaemonSet", daemon_set(json!({})));
+    let old = created("DaemonSet", replicated(json!({})));
     change_refused(
         "DaemonSet",
         &old,
@@ -121,13 +113,13 @@ fn bad_daemon_sets_are_refused_in_upstreams_words() {
 
 #[test]
 fn get_shows_nodes() {
-    let mut object = created("DaemonSet", daemon_set(json!({})));
+    let mut object = created("DaemonSet", replicated(json!({})));
     object["spec"]["template"]["spec"]["nodeSelector"] = json!({"a": "b"});
     object["status"] = json!({"desiredNumberScheduled": 5, "currentNumberScheduled": 4, "numberReady": 3,
         "updatedNumberScheduled": 2, "numberAvailable": 1});
     shown(
         "DaemonSet",
-        &[created("DaemonSet", daemon_set(json!({}))), object],
+        &[created("DaemonSet", replicated(json!({}))), object],
         expect![[r#"
         x | 0 | 0 | 0 | 0 | 0 | <none> | 60m | c | hello:1 | app=x
         x | 5 | 4 | 3 | 2 | 1 | a=b | 60m | c | hello:1 | app=x

@@ -1,19 +1,11 @@
-use crate::kinds::tests::{change_refused, created, refused, shown, stored, template, updated};
+use crate::kinds::tests::{change_refused, created, refused, replicated, shown, stored, template, updated};
 use expect_test::expect;
 use serde_json::{Value, json};
-
-fn deployment(fields: Value) -> Value {
-    let mut spec = json!({"selector": {"matchLabels": {"app": "x"}}, "template": template()});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
-    json!({"spec": spec})
-}
 
 #[test]
 fn a_deployment_gets_upstreams_defaults() {
     stored(
-        &created("Deployment", deployment(json!({}))),
+        &created("Deployment", replicated(json!({}))),
         "/spec",
         expect![[r#"
         {
@@ -58,7 +50,7 @@ fn a_deployment_gets_upstreams_defaults() {
           }
         }"#]],
     );
-    let recreated = created("Deployment", deployment(json!({"strategy": {"type": "Recreate"}})));
+    let recreated = created("Deployment", replicated(json!({"strategy": {"type": "Recreate"}})));
     stored(
         &recreated,
         "/spec/strategy",
@@ -80,14 +72,14 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     );
     refused(
         "Deployment",
-        deployment(json!({"selector": {}})),
+        replicated(json!({"selector": {}})),
         expect![[r#"
         spec.selector: Invalid value: {}: empty selector is invalid for deployment
     "#]],
     );
     refused(
         "Deployment",
-        deployment(json!({"selector": {"matchLabels": {"app": "y"}}, "replicas": -1})),
+        replicated(json!({"selector": {"matchLabels": {"app": "y"}}, "replicas": -1})),
         expect![[r#"
         spec.replicas: Invalid value: -1: must be greater than or equal to 0
         spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`
@@ -95,7 +87,7 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     );
     refused(
         "Deployment",
-        deployment(json!({"selector": {"matchExpressions": [
+        replicated(json!({"selector": {"matchExpressions": [
             {"key": "app", "operator": "In"}, {"key": "app", "operator": "Exists", "values": ["x"]}, {"key": "a", "operator": "Odd"},
         ]}})),
         expect![[r#"
@@ -106,14 +98,14 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     );
     refused(
         "Deployment",
-        deployment(json!({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}})),
+        replicated(json!({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}})),
         expect![[r#"
             spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0
         "#]],
     );
     refused(
         "Deployment",
-        deployment(json!({"strategy": {"rollingUpdate": {"maxSurge": "x", "maxUnavailable": "101%"}}})),
+        replicated(json!({"strategy": {"rollingUpdate": {"maxSurge": "x", "maxUnavailable": "101%"}}})),
         expect![[r#"
             spec.strategy.rollingUpdate.maxSurge: Invalid value: "x": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')
             spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%
@@ -121,7 +113,7 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     );
     refused(
         "Deployment",
-        deployment(json!({"strategy": {"type": "Odd"}, "minReadySeconds": 5, "progressDeadlineSeconds": 5})),
+        replicated(json!({"strategy": {"type": "Odd"}, "minReadySeconds": 5, "progressDeadlineSeconds": 5})),
         expect![[r#"
             spec.strategy.type: Unsupported value: "Odd": supported values: "Recreate", "RollingUpdate"
             spec.progressDeadlineSeconds: Invalid value: 5: must be greater than minReadySeconds
@@ -129,7 +121,7 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     );
     refused(
         "Deployment",
-        deployment(json!({"strategy": {"type": "Recreate", "rollingUpdate": {}}})),
+        replicated(json!({"strategy": {"type": "Recreate", "rollingUpdate": {}}})),
         expect![[r#"
         spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'
     "#]],
@@ -139,7 +131,7 @@ fn bad_deployments_are_refused_in_upstreams_words() {
     once["spec"]["activeDeadlineSeconds"] = json!(5);
     refused(
         "Deployment",
-        deployment(json!({"template": once})),
+        replicated(json!({"template": once})),
         expect![[r#"
         spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"
         spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported
@@ -149,7 +141,7 @@ fn bad_deployments_are_refused_in_upstreams_words() {
 
 #[test]
 fn the_selector_stays_and_the_generation_counts_changes() {
-    let old = created("Deployment", deployment(json!({})));
+    let old = created("Deployment", replicated(json!({})));
     change_refused(
         "Deployment",
         &old,
@@ -168,7 +160,7 @@ fn the_selector_stays_and_the_generation_counts_changes() {
 
 #[test]
 fn get_deployments_shows_the_rollout() {
-    let mut object = created("Deployment", deployment(json!({"replicas": 3})));
+    let mut object = created("Deployment", replicated(json!({"replicas": 3})));
     let fresh = object.clone();
     object["status"] = json!({"readyReplicas": 2, "updatedReplicas": 3, "availableReplicas": 1});
     shown(

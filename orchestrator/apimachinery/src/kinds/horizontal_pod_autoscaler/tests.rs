@@ -1,13 +1,12 @@
 use super::*;
-use crate::kinds::tests::{created, refused, shown, stored};
+use crate::kinds::tests::{created, refused, shown, stored, with};
 use expect_test::expect;
 
 fn autoscaler(fields: Value) -> Value {
-    let mut spec =
-        json!({"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
+    let spec = with(
+        json!({"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}),
+        fields,
+    );
     json!({"spec": spec})
 }
 

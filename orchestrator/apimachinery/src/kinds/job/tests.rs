@@ -1,12 +1,9 @@
-use crate::kinds::tests::{change_refused, container, created, refused, shown, stored};
+use crate::kinds::tests::{change_refused, container, created, refused, shown, stored, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn job(fields: Value) -> Value {
-    let mut spec = json!({"template": {"spec": {"restartPolicy": "Never", "containers": [container()]}}});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
+    let spec = with(json!({"template": {"spec": {"restartPolicy": "Never", "containers": [container()]}}}), fields);
     json!({"metadata": {"name": "sum"}, "spec": spec})
 }
 

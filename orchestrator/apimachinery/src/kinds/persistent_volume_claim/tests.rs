@@ -1,12 +1,9 @@
-use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored};
+use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn claim(fields: Value) -> Value {
-    let mut spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
+    let spec = with(json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}), fields);
     json!({"spec": spec})
 }
 

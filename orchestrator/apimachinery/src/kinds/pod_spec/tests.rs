@@ -1,15 +1,12 @@
 use crate::field::Path;
 use crate::kinds::pod_spec::{qos_class, warnings};
-use crate::kinds::tests::{container, created, refused, stored};
+use crate::kinds::tests::{container, created, refused, stored, with};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 /// A Pod with one container that has these fields more.
 fn with_container(fields: Value) -> Value {
-    let mut container = container();
-    for (key, value) in fields.as_object().expect("fields") {
-        container[key] = value.clone();
-    }
+    let container = with(container(), fields);
     json!({"spec": {"containers": [container]}})
 }
 
@@ -548,11 +545,7 @@ fn security_contexts_are_checked() {
 #[test]
 fn placement_by_labels_of_the_pod_is_checked() {
     let spread = |fields: Value| {
-        let mut constraint = json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"});
-        for (key, value) in fields.as_object().expect("fields") {
-            constraint[key] = value.clone();
-        }
-        constraint
+        with(json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}), fields)
     };
     spec_refused(
         json!({

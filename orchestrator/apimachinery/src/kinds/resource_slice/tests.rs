@@ -1,13 +1,12 @@
-use crate::kinds::tests::{change_refused, created, kind, refused, shown, updated};
+use crate::kinds::tests::{change_refused, created, kind, refused, shown, updated, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn slice(changes: Value) -> Value {
-    let mut spec =
-        json!({"driver": "d", "nodeName": "n", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}});
-    for (key, value) in changes.as_object().expect("an object") {
-        spec[key] = value.clone();
-    }
+    let spec = with(
+        json!({"driver": "d", "nodeName": "n", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}),
+        changes,
+    );
     json!({"spec": spec})
 }
 

@@ -1,5 +1,5 @@
 use crate::field::Errors;
-use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, updated};
+use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, updated, with};
 use expect_test::expect;
 use serde_json::json;
 
@@ -198,10 +198,7 @@ fn get_services_shows_addresses_and_ports() {
 /// What is wrong with a Service of these fields beside a port.
 #[track_caller]
 fn spec_refused(fields: serde_json::Value, expected: expect_test::Expect) {
-    let mut spec = json!({"ports": [{"port": 80}]});
-    for (field, value) in fields.as_object().unwrap() {
-        spec[field] = value.clone();
-    }
+    let spec = with(json!({"ports": [{"port": 80}]}), fields);
     refused("Service", json!({"spec": spec}), expected);
 }
 

@@ -1,13 +1,9 @@
-use crate::kinds::tests::{change_refused, created, kind, refused, shown, stored, template};
+use crate::kinds::tests::{change_refused, created, kind, refused, replicated, shown, stored, template, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn stateful_set(fields: Value) -> Value {
-    let mut spec = json!({"serviceName": "s", "selector": {"matchLabels": {"app": "x"}}, "template": template()});
-    for (key, value) in fields.as_object().expect("fields") {
-        spec[key] = value.clone();
-    }
-    json!({"spec": spec})
+    replicated(with(json!({"serviceName": "s"}), fields))
 }
 
 #[test]

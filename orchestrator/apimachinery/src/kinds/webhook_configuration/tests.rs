@@ -1,16 +1,15 @@
-use crate::kinds::tests::{created, refused, shown, stored, updated};
+use crate::kinds::tests::{created, refused, shown, stored, updated, with};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 fn hook(changes: Value) -> Value {
-    let mut hook = json!({
-        "name": "a.example.com", "clientConfig": {"url": "https://a.b"}, "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    });
-    for (key, value) in changes.as_object().expect("an object") {
-        hook[key] = value.clone();
-    }
-    hook
+    with(
+        json!({
+            "name": "a.example.com", "clientConfig": {"url": "https://a.b"}, "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }),
+        changes,
+    )
 }
 
 #[test]
