@@ -25,7 +25,7 @@ pub(crate) mod tests;
 
 pub(crate) use anonymous::may_be_anonymous;
 pub use authenticator::Authenticator;
-pub(crate) use authenticator::user_info;
+pub(crate) use authenticator::{strip_credentials, user_info};
 pub use escalation::check_escalation;
 pub use impersonation::impersonate;
 pub use issuer::{ISSUER, TokenIssuer};

@@ -5,18 +5,21 @@ mod opening;
 
 use self::idle::Requests;
 use self::opening::Opening;
-use crate::body::BodyError;
+use crate::body::{BodyError, Request, Response};
 use crate::limits;
+use crate::respond;
 use crate::server::ApiServer;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::Method;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use orchestrator_apimachinery::ApiError;
 use runtime_base::clock::within;
 use runtime_base::{ByteStream, Tasks};
 use std::convert::Infallible;
@@ -52,7 +55,10 @@ impl Service<http::Request<Incoming>> for Connection {
         let mut request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         request.extensions_mut().insert(self.peer);
         async move {
-            let response = server.handle_from_outside(&certificates, request).await;
+            let response = match request.method() {
+                &Method::GET | &Method::HEAD => server.handle_from_outside(&certificates, request).await,
+                _ => server.handle_to_end(certificates, request).await,
+            };
             // The answer is under way as long as its body lives.
             let cut = move |error| {
                 let _ = &under_way;
@@ -65,6 +71,27 @@ impl Service<http::Request<Incoming>> for Connection {
 }
 
 impl ApiServer {
+    /// Answers a request that may change something, and ends it even when its client goes away: what
+    /// it has sent to the store is written, so turns must be kept and the audit log told until then.
+    async fn handle_to_end(self: &Arc<Self>, certificates: Arc<Vec<Vec<u8>>>, request: Request) -> Response {
+        let (server, tasks) = (self.clone(), self.tasks.clone());
+        let (done, answer) = tokio::sync::oneshot::channel();
+        self.tasks.spawn_to_end("request", async move {
+            let stopped = async {
+                tasks.stopping().await;
+                runtime_base::clock::sleep(limits::SHUTDOWN_TIME_MAX).await;
+            };
+            tokio::select! {
+                response = server.handle_from_outside(&certificates, request) => {
+                    // Nobody listens when the client is gone.
+                    let _ = done.send(response);
+                }
+                () = stopped => {}
+            }
+        });
+        answer.await.unwrap_or_else(|_| respond::error(&ApiError::unavailable("the server is shutting down")))
+    }
+
     /// Accepts TLS connections until `tasks` stop.
     pub fn listen(self: &Arc<Self>, listener: TcpListener, tls: Arc<rustls::ServerConfig>, tasks: &Tasks) {
         let (server, acceptor) = (self.clone(), tokio_rustls::TlsAcceptor::from(tls));
@@ -164,7 +191,15 @@ async fn serve_connection(
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => Some(ended),
-                () = runtime_base::clock::sleep(limits::SHUTDOWN_TIME_MAX) => None,
+                () = async {
+                    // What came in the same moment is answered to its end, unless the server stops.
+                    loop {
+                        runtime_base::clock::sleep(limits::SHUTDOWN_TIME_MAX).await;
+                        if tasks.is_stopping() || !requests.is_busy() {
+                            return;
+                        }
+                    }
+                } => None,
             }
         }
     };

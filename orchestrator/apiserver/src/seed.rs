@@ -27,7 +27,10 @@ impl ApiServer {
     /// Makes and repairs the objects that every cluster has; returns how many were written. From
     /// then on those that the API is reached by are made again when somebody deletes them.
     pub async fn bootstrap(self: &Arc<Self>, config: &BootstrapConfig) -> Result<usize, ApiError> {
-        service_range::mend(&FrontDoor(self.clone())).await?;
+        if let Err(error) = service_range::mend(&FrontDoor(self.clone())).await {
+            // A webhook may refuse it that runs in no Pod yet; the keeper tries again.
+            warn!(error = error.message, "cannot mend the addresses of Services yet");
+        }
         let written = bootstrap::reconcile(&FrontDoor(self.clone()), config).await?;
         let (door, config) = (FrontDoor(self.clone()), config.clone());
         self.tasks.spawn("bootstrap objects", keep(door, config));

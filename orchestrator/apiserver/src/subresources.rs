@@ -129,6 +129,9 @@ async fn bind_to(asked: &Asked<'_>, mut binding: Value) -> Result<Response, ApiE
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
+    if !(binding["metadata"].is_null() || binding["metadata"].is_object()) {
+        return Err(ApiError::bad_request("Binding in version \"v1\" cannot be handled as a Binding: bad metadata"));
+    }
     label(asked, &mut binding);
     let writing = asked.writing()?;
     let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut binding).await?;

@@ -2,13 +2,14 @@
 
 use super::{Remote, unreachable};
 use crate::audit::Hold;
+use crate::auth::strip_credentials;
 use crate::body::{Body, Request, Response, full};
 use crate::identity::Identity;
 use crate::outbound::Caller;
 use crate::stream::{is_upgrade, splice, strip_hop};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HeaderName, HeaderValue, UPGRADE};
 use http::{HeaderMap, StatusCode, Version};
 use http_body_util::BodyExt;
 use orchestrator_apimachinery::ApiError;
@@ -80,9 +81,10 @@ fn tell_who(headers: &mut HeaderMap, who: &Identity) -> Result<(), ApiError> {
     let foreign =
         |name: &HeaderName| name.as_str().starts_with("x-remote-") || name.as_str().starts_with("impersonate-");
     let names: Vec<HeaderName> = headers.keys().filter(|name| foreign(name)).cloned().collect();
-    for name in names.iter().chain([&AUTHORIZATION]) {
+    for name in &names {
         headers.remove(name);
     }
+    strip_credentials(headers);
     let mut add = |name: &str, value: &str| -> Result<(), ApiError> {
         let name = HeaderName::try_from(name).map_err(ApiError::internal)?;
         headers.append(name, HeaderValue::try_from(value).map_err(ApiError::internal)?);

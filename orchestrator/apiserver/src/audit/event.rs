@@ -113,9 +113,12 @@ impl Trail {
         Some(trail)
     }
 
-    /// What authorization decided, and why.
+    /// What authorization decided, and why, and what admission notes; of two of a key the first stays.
     pub fn annotate(&mut self, key: &str, value: &str) {
-        self.event["annotations"][key] = json!(value);
+        let place = &mut self.event["annotations"][key];
+        if place.is_null() {
+            *place = json!(value);
+        }
     }
 
     fn write(&mut self, stage: Stage) {

@@ -9,7 +9,7 @@ use crate::pki::{Pki, PkiError};
 use crate::registry::reader::ObjectReader;
 use base64::Engine;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use runtime_base::Clock;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -128,6 +128,19 @@ pub(crate) fn user_info(identity: &Identity) -> Value {
         info["extra"] = json!(identity.extra);
     }
     info
+}
+
+/// Takes a request's credentials out of its headers, before it is sent on to somebody else.
+pub(crate) fn strip_credentials(headers: &mut HeaderMap) {
+    headers.remove(AUTHORIZATION);
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let offered = offered.flat_map(|line| line.split(',')).map(str::trim);
+    let kept: Vec<&str> = offered.filter(|name| !name.is_empty() && !name.starts_with(WEBSOCKET_TOKEN)).collect();
+    let kept = HeaderValue::from_str(&kept.join(", ")).ok().filter(|value| !value.is_empty());
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    if let Some(kept) = kept {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, kept);
+    }
 }
 
 /// The bearer token of a request. Another scheme or an unreadable header is an error; no credentials, `None`.

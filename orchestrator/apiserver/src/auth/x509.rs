@@ -56,11 +56,13 @@ impl Certificates {
             return Ok(known.identity.clone());
         }
         let identity = self.verify(chain, since)?;
+        // A certificate that is not needed may be one that cannot be read.
+        let Ok(valid) = validity(chain) else { return Ok(identity) };
         let mut verified = self.verified();
         if verified.len() >= CERTIFICATES_VERIFIED_MAX {
             verified.clear();
         }
-        verified.insert(digest, Verified { identity: identity.clone(), valid: validity(chain)? });
+        verified.insert(digest, Verified { identity: identity.clone(), valid });
         Ok(identity)
     }
 

@@ -22,6 +22,11 @@ impl Requests {
         UnderWay(self.clone())
     }
 
+    /// Whether an answer is still under way.
+    pub fn is_busy(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits until there has been no request for [`IDLE_TIME_MAX`]; at most twice as long.
     pub async fn idle(&self) {
         loop {

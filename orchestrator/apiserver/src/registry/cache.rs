@@ -455,6 +455,19 @@ impl ObjectReader for Caches {
         in_namespace(&objects, namespace.unwrap_or("")).map(|object| object.bytes()).collect()
     }
 
+    fn list_if(
+        &self,
+        group: &str,
+        plural: &str,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Vec<Bytes> {
+        let Some(cache) = self.cache(group, plural) else { return Vec::new() };
+        let (objects, ..) = cache.snapshot();
+        let objects = in_namespace(&objects, namespace.unwrap_or(""));
+        objects.filter(|object| wanted(object.stored())).map(|object| object.bytes()).collect()
+    }
+
     fn changes(&self, group: &str, plural: &str) -> watch::Receiver<u64> {
         match self.cache(group, plural) {
             Some(cache) => cache.subscribe(),

@@ -100,6 +100,11 @@ impl Object {
         bytes.freeze()
     }
 
+    /// Its JSON without resourceVersion.
+    pub(super) fn stored(&self) -> &[u8] {
+        &self.json
+    }
+
     /// The size of its JSON.
     pub(crate) fn size(&self) -> usize {
         envelope::published_size(&self.json, self.revision)

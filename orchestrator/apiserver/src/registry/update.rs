@@ -35,8 +35,10 @@ impl Registry {
         let kind = writing.kind.clone();
         let key = key(&kind, change.namespace, change.name);
         let hook = hooks::of(&kind);
-        let _allocating = if hook.allocates { Some(self.allocation.lock().await) } else { None };
-        if hook.allocates {
+        // Nothing else takes or gives anything.
+        let allocates = hook.allocates && change.part == Part::Main;
+        let _allocating = if allocates { Some(self.allocation.lock().await) } else { None };
+        if allocates {
             self.caches.fresh().await?;
         }
         for _ in 0..limits::CONFLICT_RETRIES_MAX {
@@ -82,7 +84,7 @@ impl Registry {
             let beside = (hook.beside)(self, (!gone).then_some(&new), Some(&old))?;
             match self.compare_and(&key, revision, op, beside).await? {
                 Some(done) => {
-                    if hook.allocates || turn.is_some() {
+                    if allocates || turn.is_some() {
                         self.caches.wait(done).await?;
                     }
                     let json = sealed.and_then(|sealed| envelope::publish(&sealed, done));

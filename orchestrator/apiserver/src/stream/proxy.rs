@@ -4,12 +4,13 @@ use super::StreamContext;
 use super::kubelet::{Target, send};
 use super::upgrade::{is_asked, splice};
 use crate::audit::Hold;
+use crate::auth::strip_credentials;
 use crate::body::{Request, Response, full};
 use crate::outbound::{CallError, Caller, Trust, secure, tcp};
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, EXPECT, HOST, HeaderName, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -134,9 +135,10 @@ fn outgoing(request: Request, behind: &Behind<'_>, prefix: &str, upgrades: bool)
     strip(&mut head.headers);
     let private: Vec<HeaderName> =
         head.headers.keys().filter(|name| name.as_str().starts_with("impersonate-")).cloned().collect();
-    for name in private.into_iter().chain([AUTHORIZATION, EXPECT, HOST]) {
+    for name in private.into_iter().chain([EXPECT, HOST]) {
         head.headers.remove(name);
     }
+    strip_credentials(&mut head.headers);
     if let Some(protocol) = wanted.filter(|_| upgrades) {
         head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         head.headers.insert(UPGRADE, protocol);

@@ -92,11 +92,10 @@ fn query_of(options: &Value) -> String {
     pairs.join("&")
 }
 
-/// Asks admission about a stream; what to warn of. What webhooks and policies change of the options takes the
-/// place of the query (of proxies nothing can be changed).
+/// Asks admission about a stream; what to warn of. The options as they were admitted take the place of the
+/// query, so that nobody reads another one of parameters that came twice (of proxies nothing can be changed).
 async fn admit(asked: &Asked<'_>, request: &mut Request) -> Result<Vec<String>, ApiError> {
-    let before = options(asked);
-    let mut options = before.clone();
+    let mut options = options(asked);
     let writing = Writing {
         kind: asked.kind,
         who: asked.who,
@@ -108,7 +107,7 @@ async fn admit(asked: &Asked<'_>, request: &mut Request) -> Result<Vec<String>, 
         warnings: Vec::new(),
     };
     let warnings = admission::admit(&asked.server.registry, &writing, Operation::Connect, &mut options).await?;
-    if options != before && asked.target.subresource != "proxy" {
+    if asked.target.subresource != "proxy" {
         let place = format!("{}?{}", request.uri().path(), query_of(&options));
         let place: PathAndQuery = place.parse().map_err(ApiError::internal)?;
         let mut parts = std::mem::take(request.uri_mut()).into_parts();

@@ -5,7 +5,6 @@
 
 use super::super::{Attributes, read};
 use crate::registry::reader::ObjectReader;
-use bytes::Bytes;
 use orchestrator_apimachinery::meta;
 use serde_json::Value;
 
@@ -51,11 +50,11 @@ impl Relations<'_> {
         // Most Pods are told apart by their text, without decoding them. Claims of ephemeral
         // volumes have names that stand nowhere.
         let spelled = kind != Referent::Claim;
-        let mentions = |bytes: &Bytes| {
+        let mentions = |bytes: &[u8]| {
             let text = str::from_utf8(bytes).unwrap_or_default();
             text.contains(self.node) && (!spelled || text.contains(name))
         };
-        let candidates = self.objects.list("", "pods", Some(namespace)).into_iter().filter(mentions);
+        let candidates = self.objects.list_if("", "pods", Some(namespace), &mentions).into_iter();
         let mut pods = candidates.filter_map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         pods.any(|pod| {
             // Mirror Pods do not count: the node makes them itself, and could name any Secret.
@@ -77,8 +76,8 @@ impl Relations<'_> {
 
     /// Whether a PersistentVolume that a Pod of the node uses needs the Secret on the node.
     pub fn of_secret_of_volume(&self, namespace: &str, name: &str) -> bool {
-        let mentions = |bytes: &Bytes| str::from_utf8(bytes).is_ok_and(|text| text.contains(name));
-        let volumes = self.objects.list("", "persistentvolumes", None).into_iter().filter(mentions);
+        let mentions = |bytes: &[u8]| str::from_utf8(bytes).is_ok_and(|text| text.contains(name));
+        let volumes = self.objects.list_if("", "persistentvolumes", None, &mentions).into_iter();
         let mut volumes = volumes.filter_map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         volumes.any(|volume| secrets_of_volume(&volume).contains(&(namespace, name)) && self.uses(&volume))
     }

@@ -55,13 +55,20 @@ async fn a_pod_is_reached_with_all_methods_and_paths() {
     let text = seen.1.as_str().unwrap();
     assert!(text.starts_with("GET /a%2Fb/../c/?x=1%202 HTTP/1.1\r\n"), "{text}");
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-        let headers = [("authorization", "Bearer secret"), ("x-own", "1"), ("content-length", "13")];
+        let protocols = "base64url.bearer.authorization.k8s.io.c2VjcmV0, chat";
+        let headers = [
+            ("authorization", "Bearer secret"),
+            ("sec-websocket-protocol", protocols),
+            ("x-own", "1"),
+            ("content-length", "13"),
+        ];
         let path = format!("{CORE}/pods/http:web:{port}/proxy/there");
         let (code, text) = kit.send(method, &path, &headers, json!({"a": "bodyx"})).await;
         let text = text.as_str().unwrap();
         assert!(code == 200 && text.starts_with(&format!("{method} /there HTTP/1.1")), "{text}");
         assert!(text.ends_with("\r\n\r\n{\"a\":\"bodyx\"}") && text.contains("x-own: 1"), "{text}");
-        assert!(!text.contains("secret"), "{text}");
+        assert!(!text.contains("secret") && !text.contains("c2VjcmV0"), "{text}");
+        assert!(text.contains("sec-websocket-protocol: chat\r\n"), "{text}");
     }
     let away = request("GET", &format!("{CORE}/pods/web/proxy/away"), &[], "");
     let away = kit.server.handle(admin(), away).await;

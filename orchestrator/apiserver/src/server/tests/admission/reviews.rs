@@ -117,6 +117,9 @@ async fn policies_decide_on_streams_and_mutations_reach_them() {
     );
     let refused = kit.get("/api/v1/namespaces/default/services/s/proxy/admin/x").await;
     check(&refused, 422, "not there");
+    // The first of several values counts for admission, and for what is run.
+    let twice = format!("{PODS}/a/exec?command=ls&stdout=false&stdout=true");
+    check(&kit.post(&twice, Value::Null).await, 400, "you must specify at least 1 of stdin, stdout, stderr");
     // A policy that changes the options changes what is run.
     let change = json!({"matchConstraints": rules, "failurePolicy": "Fail", "reinvocationPolicy": "Never", "mutations": [
         {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'replace', path: '/command', value: ['sh']}]"}}]});
