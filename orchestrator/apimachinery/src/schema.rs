@@ -95,7 +95,7 @@ impl Schema {
         unknown
     }
 
-    /// Removes `null`s and checks JSON types and formats (`expected integer, got string "x"`).
+    /// Removes `null`s and optional lists and maps without entries (as upstream's types do), and checks JSON types and formats (`expected integer, got string "x"`).
     /// Times and quantities get upstream's spelling: seconds in UTC, canonical suffixes.
     ///
     /// As in upstream's decoding an absent field is no fault: that required fields are there is

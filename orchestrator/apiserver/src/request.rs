@@ -187,6 +187,10 @@ impl Route {
         }
         let mut raw: Vec<&str> = path.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
         let tail = proxied(&mut raw);
+        // A slash at the end says nothing, as upstream.
+        if raw.len() > 1 && raw.last() == Some(&"") {
+            raw.pop();
+        }
         let (start, resource) = match raw.first() {
             Some(&"api") => (2, raw.len() > 2),
             Some(&"apis") => (3, raw.len() > 3),

@@ -139,8 +139,15 @@ async fn serve_verb(
     if crd::is_definition(kind) && !matches!(verb, "get" | "list" | "watch") {
         crd::settled(server).await;
     }
-    if let Some(warning) = kind.custom.as_ref().and_then(|custom| custom.deprecation.as_ref()) {
-        respond::warn(answer.headers_mut(), std::slice::from_ref(warning));
+    let deprecation = match (&*kind.group, &*kind.plural) {
+        ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+".to_owned()),
+        ("", "endpoints") => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned())
+        }
+        _ => kind.custom.as_ref().and_then(|custom| custom.deprecation.clone()),
+    };
+    if let Some(warning) = deprecation {
+        respond::warn(answer.headers_mut(), &[warning]);
     }
     Ok(answer)
 }

@@ -1,6 +1,6 @@
 //! JSON types and formats.
 
-use super::types::{Node, Type};
+use super::types::{Field, Node, Type};
 use crate::field::{Errors, Path};
 use crate::place::Place;
 use crate::quantity::Quantity;
@@ -69,8 +69,18 @@ fn object(shape: &Type, map: &mut Map<String, Value>, place: &Place<'_>, errors:
             return false;
         }
         node(&field.node, value, &Place::Field(place, name), errors);
-        true
+        !says_nothing(field, value)
     });
+}
+
+/// Whether a field is left out as upstream writes it: an optional list or map without entries.
+fn says_nothing(field: &Field, value: &Value) -> bool {
+    !field.required
+        && match (&field.node, value) {
+            (Node::List(_), Value::Array(list)) => list.is_empty(),
+            (Node::Map(_), Value::Object(map)) => map.is_empty(),
+            _ => false,
+        }
 }
 
 fn wrong(expected: &str, value: &Value, fits: bool) -> Option<String> {

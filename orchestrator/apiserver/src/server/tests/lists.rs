@@ -90,3 +90,26 @@ async fn namespaces_are_listed_apart_and_together() {
     assert_eq!(names(&kit.get("/api/v1/configmaps").await.1), ["x", "y"]);
     assert_eq!(names(&kit.get("/api/v1/namespaces").await.1), ["def", "default"]);
 }
+
+#[tokio::test]
+async fn empty_lists_and_maps_are_as_good_as_none() {
+    let kit = kit().await;
+    let containers =
+        json!([{"name": "a", "image": "i:1", "args": [], "env": [], "ports": [], "resources": {"limits": {}}}]);
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}});
+    let spec = json!({"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    let made = kit.post(path, json!({"metadata": {"name": "d", "annotations": {}}, "spec": spec})).await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    assert_eq!(made.1["metadata"]["annotations"], Value::Null);
+    let container = &made.1["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!((&container["args"], &container["ports"]), (&Value::Null, &Value::Null));
+    assert_eq!(container["resources"], json!({}));
+    // Neither does a patch of them change anything.
+    let empty = json!({"metadata": {"annotations": {}, "finalizers": []}, "spec": {"template": {"spec": {
+        "volumes": [], "tolerations": [], "nodeSelector": {}, "affinity": null,
+    }}}});
+    let patched = kit.patch(&format!("{path}/d"), "merge", empty).await;
+    assert_eq!(patched.1["metadata"]["resourceVersion"], made.1["metadata"]["resourceVersion"], "{}", patched.1);
+    assert_eq!(patched.1["metadata"]["generation"], 1);
+}
