@@ -18,6 +18,7 @@ mod functions;
 mod macros;
 mod optional;
 mod rewrite;
+mod standard;
 #[cfg(test)]
 mod tests;
 
@@ -101,6 +102,7 @@ impl Scope {
         });
         fold::declare(&mut context, &steps);
         optional::declare(&mut context);
+        standard::declare(&mut context);
         context.add_function("type", |value: CelValue| -> Result<CelValue, ExecutionError> {
             Ok(CelValue::String(Arc::new(convert::type_name(&value))))
         });

@@ -3,6 +3,7 @@ use serde_json::json;
 
 mod macros;
 mod optional;
+mod standard;
 
 fn scope() -> Scope {
     let mut scope = Scope::new();
