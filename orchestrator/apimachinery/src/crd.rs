@@ -50,8 +50,6 @@ pub struct Custom {
     has_rules: bool,
     /// Whether its definition is being deleted: nothing new is made any more.
     pub terminating: bool,
-    /// What clients are warned of: that the version is deprecated.
-    pub deprecation: Option<String>,
     /// Name of the definition.
     pub definition: String,
     /// The definition's `spec`.
@@ -276,6 +274,10 @@ fn kind(definition: &Value, spec: &Arc<Value>, version: &Value, stored: &str) ->
         openapi: Some(Arc::new(openapi::schema(source, group, name, kind_name, &shape))),
         schema_name: Cow::Owned(schema_name),
         selectable_fields: selectable.collect(),
+        deprecation: (version["deprecated"] == true).then(|| match version["deprecationWarning"].as_str() {
+            Some(warning) => owned(warning),
+            None => format!("{group}/{name} {kind_name} is deprecated").into(),
+        }),
         columns,
         strategy: Strategy::default(),
         stored: (name != stored).then(|| Stored {
@@ -291,10 +293,6 @@ fn kind(definition: &Value, spec: &Arc<Value>, version: &Value, stored: &str) ->
             scale,
             has_status,
             terminating: crate::meta::is_deleting(definition),
-            deprecation: (version["deprecated"] == true).then(|| match version["deprecationWarning"].as_str() {
-                Some(warning) => warning.to_owned(),
-                None => format!("{group}/{name} {kind_name} is deprecated"),
-            }),
             definition: crate::meta::name(definition).to_owned(),
             spec: spec.clone(),
         })),

@@ -197,6 +197,8 @@ pub struct Kind {
     pub schema_name: Text,
     /// Field selectors beyond `metadata.name` and `metadata.namespace`, as dotted paths.
     pub selectable_fields: Vec<Text>,
+    /// What clients are warned of at each request: that the version is deprecated.
+    pub deprecation: Option<Text>,
     /// Table columns, matching [`Strategy::cells`].
     pub columns: Vec<Column>,
     /// Its rules.

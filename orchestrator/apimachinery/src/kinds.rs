@@ -167,6 +167,7 @@ fn row(scope: Scope, group: &'static str, kind: &'static str, plural: &'static s
         subresources: Vec::new(),
         schema_name: format!("io.k8s.api.{package}.v1.{kind}").into(),
         selectable_fields: Vec::new(),
+        deprecation: None,
         columns: columns(&[NAME, ("Created At", "date", 0, CREATED)]),
         strategy: Strategy::default(),
         stored: None,

@@ -139,15 +139,8 @@ async fn serve_verb(
     if crd::is_definition(kind) && !matches!(verb, "get" | "list" | "watch") {
         crd::settled(server).await;
     }
-    let deprecation = match (&*kind.group, &*kind.plural) {
-        ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+".to_owned()),
-        ("", "endpoints") => {
-            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned())
-        }
-        _ => kind.custom.as_ref().and_then(|custom| custom.deprecation.clone()),
-    };
-    if let Some(warning) = deprecation {
-        respond::warn(answer.headers_mut(), &[warning]);
+    if let Some(warning) = &kind.deprecation {
+        respond::warn(answer.headers_mut(), &[warning.to_string()]);
     }
     Ok(answer)
 }
@@ -213,14 +206,13 @@ impl<'a> Asked<'a> {
 
     /// A written object, with warnings.
     pub fn written(&self, code: u16, answer: &Answer, warnings: &[String]) -> Result<Response, ApiError> {
-        let mut response = match &answer.json {
+        let response = match &answer.json {
             Some(json) if self.shape == Shape::Plain && self.media == Media::Json => {
                 respond::bytes(code, respond::JSON, json.clone())
             }
             _ => self.object(code, &answer.object)?,
         };
-        respond::warn(response.headers_mut(), warnings);
-        Ok(response)
+        Ok(respond::warned(response, warnings))
     }
 
     pub async fn get(&self) -> Result<Response, ApiError> {

@@ -78,6 +78,12 @@ pub(crate) fn warn(headers: &mut HeaderMap, warnings: &[String]) {
     }
 }
 
+/// A response with warnings.
+pub(crate) fn warned(mut response: Response, warnings: &[String]) -> Response {
+    warn(response.headers_mut(), warnings);
+    response
+}
+
 /// Whether a client takes gzip.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     headers

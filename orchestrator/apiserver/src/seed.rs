@@ -27,14 +27,12 @@ impl ApiServer {
     /// Makes and repairs the objects that every cluster has; returns how many were written. From
     /// then on those that the API is reached by are made again when somebody deletes them.
     pub async fn bootstrap(self: &Arc<Self>, config: &BootstrapConfig) -> Result<usize, ApiError> {
-        if let Err(error) = service_range::mend(&FrontDoor(self.clone())).await {
-            // A webhook may refuse it that runs in no Pod yet; the keeper tries again.
-            warn!(error = error.message, "cannot mend the addresses of Services yet");
-        }
+        let mut addresses = service_range::Keeper::new(FrontDoor(self.clone()));
+        let mended = addresses.mend().await;
         let written = bootstrap::reconcile(&FrontDoor(self.clone()), config).await?;
         let (door, config) = (FrontDoor(self.clone()), config.clone());
         self.tasks.spawn("bootstrap objects", keep(door, config));
-        self.tasks.spawn("addresses of Services", service_range::keep(FrontDoor(self.clone())));
+        self.tasks.spawn("addresses of Services", addresses.keep(mended));
         self.tasks.spawn("aggregation", aggregation::keep(self.clone()));
         Ok(written)
     }

@@ -27,6 +27,7 @@ pub(crate) mod tests;
 
 pub use exec::{RemoteCommand, remote_command};
 pub use forward::port_forward;
+pub(crate) use forward::port_numbers;
 pub(crate) use kubelet::Target as PodTarget;
 pub use log::log;
 pub(crate) use proxy::{Behind, Name, proxy, strip as strip_hop};

@@ -129,9 +129,7 @@ async fn bind_to(asked: &Asked<'_>, mut binding: Value) -> Result<Response, ApiE
     if !own.is_empty() && own != asked.target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
-    if !(binding["metadata"].is_null() || binding["metadata"].is_object()) {
-        return Err(ApiError::bad_request("Binding in version \"v1\" cannot be handled as a Binding: bad metadata"));
-    }
+    registry::pod::check_metadata(&binding)?;
     label(asked, &mut binding);
     let writing = asked.writing()?;
     let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut binding).await?;
@@ -151,9 +149,7 @@ fn label(asked: &Asked<'_>, body: &mut Value) {
 }
 
 fn succeeded(asked: &Asked<'_>, warnings: &[String]) -> Result<Response, ApiError> {
-    let mut response = asked.respond(201, &success(None))?;
-    respond::warn(response.headers_mut(), warnings);
-    Ok(response)
+    Ok(respond::warned(asked.respond(201, &success(None))?, warnings))
 }
 
 async fn evict(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError> {
@@ -179,9 +175,8 @@ async fn token(asked: &Asked<'_>, request: Request) -> Result<Response, ApiError
     label(asked, &mut body);
     let writing = asked.writing()?;
     let warnings = admission::admit(&asked.server.registry, &writing, Operation::Create, &mut body).await?;
-    let mut response = asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)?;
-    respond::warn(response.headers_mut(), &warnings);
-    Ok(response)
+    let response = asked.respond(201, &asked.server.tokens.token_request(&**caches, &account, &body)?)?;
+    Ok(respond::warned(response, &warnings))
 }
 
 async fn log(asked: &Asked<'_>, query: &str) -> Result<Response, ApiError> {

@@ -5,14 +5,12 @@ use super::{NAME, cells, cluster, columns, texts};
 use crate::kind::{Kind, Strategy, Verb};
 use serde_json::Value;
 
-/// What upstream warns of at every request for a ComponentStatus.
-pub const DEPRECATED: &str = "v1 ComponentStatus is deprecated in v1.19+";
-
 /// The row of ComponentStatus.
 pub fn kind() -> Kind {
     Kind {
         short_names: texts(&["cs"]),
         verbs: vec![Verb::Get, Verb::List],
+        deprecation: Some("v1 ComponentStatus is deprecated in v1.19+".into()),
         columns: columns(&[
             NAME,
             ("Status", "string", 0, "Healthy, Unhealthy or Unknown."),

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 pub fn kind() -> Kind {
     Kind {
         short_names: texts(&["ep"]),
+        deprecation: Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()),
         columns: columns(&[NAME, ("Endpoints", "string", 0, "Addresses and ports that are ready."), AGE]),
         strategy: Strategy {
             default: |object| {
@@ -30,13 +31,11 @@ pub fn kind() -> Kind {
     }
 }
 
-/// What upstream warns of at every request for Endpoints.
-pub const DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const SHOWN_MAX: usize = 3;
 
 fn warnings(object: &Value) -> Vec<String> {
-    let mut warnings = vec![DEPRECATED.to_owned()];
+    let mut warnings = Vec::new();
     for (index, subset) in indexed(object, "subsets") {
         let path = Path::new("subsets").index(index);
         for field in ["addresses", "notReadyAddresses"] {

@@ -450,9 +450,7 @@ impl ObjectReader for Caches {
     }
 
     fn list(&self, group: &str, plural: &str, namespace: Option<&str>) -> Vec<Bytes> {
-        let Some(cache) = self.cache(group, plural) else { return Vec::new() };
-        let (objects, ..) = cache.snapshot();
-        in_namespace(&objects, namespace.unwrap_or("")).map(|object| object.bytes()).collect()
+        self.list_if(group, plural, namespace, &|_| true)
     }
 
     fn list_if(

@@ -130,8 +130,6 @@ impl Registry {
         };
         let admission = Admission::new(self, writing, Operation::Create, None);
         admission::mutate(&admission, &mut object).await?;
-        let warnings = admission.into_warnings();
-        writing.warnings.extend(warnings);
         let _allocating = if hook.allocates { Some(self.allocation.lock().await) } else { None };
         if hook.allocates {
             self.caches.fresh().await?;
@@ -143,7 +141,6 @@ impl Registry {
         kind.validate(&object, &mut errors);
         let name = meta::name(&object).to_owned();
         writing.invalid_if_any(&name, errors)?;
-        let admission = Admission::new(self, writing, Operation::Create, None);
         let turn = admission::validate(&admission, &object).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);

@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 pub(crate) fn bind(pod: &Value, binding: &Value, now: i64) -> Result<Value, ApiError> {
     let name = meta::name(pod);
     let refuse = |why: &str| Err(ApiError::conflict("", "pods/binding", name, why));
-    if !has_texts(&binding["metadata"]) {
-        let why = "Binding in version \"v1\" cannot be handled as a Binding: labels and annotations must be texts";
-        return Err(ApiError::bad_request(why));
-    }
+    check_metadata(binding)?;
     let target = &binding["target"];
     let node = target["name"].as_str().unwrap_or_default();
     let mut errors = orchestrator_apimachinery::field::Errors::default();
@@ -55,10 +52,15 @@ pub(crate) fn bind(pod: &Value, binding: &Value, now: i64) -> Result<Value, ApiE
     Ok(pod)
 }
 
-/// Whether metadata that goes into a Pod is of the right types.
-fn has_texts(metadata: &Value) -> bool {
+/// Checks the types of a Binding's metadata, which goes into a Pod.
+pub(crate) fn check_metadata(binding: &Value) -> Result<(), ApiError> {
+    let metadata = &binding["metadata"];
     let texts = |map: &Value| map.is_null() || map.as_object().is_some_and(|map| map.values().all(Value::is_string));
-    metadata.is_null() || (metadata.is_object() && texts(&metadata["labels"]) && texts(&metadata["annotations"]))
+    if metadata.is_null() || (metadata.is_object() && texts(&metadata["labels"]) && texts(&metadata["annotations"])) {
+        return Ok(());
+    }
+    let why = "Binding in version \"v1\" cannot be handled as a Binding: labels and annotations must be texts";
+    Err(ApiError::bad_request(why))
 }
 
 fn set_scheduled(pod: &mut Value, now: i64) {

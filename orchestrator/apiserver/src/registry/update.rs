@@ -141,8 +141,6 @@ impl Registry {
         let hook = hooks::of(&kind);
         let admission = Admission::new(self, writing, Operation::Update, Some(old)).at(revision);
         admission::mutate(&admission, &mut new).await?;
-        let warnings = admission.into_warnings();
-        writing.warnings.extend(warnings);
         change.part.prepare(&kind, &mut new, old, self.now());
         if change.part == Part::Main {
             (hook.complete)(self, &mut new, Some(old))?;
@@ -152,7 +150,6 @@ impl Registry {
         metadata::validate_update(&new, old, &mut errors);
         change.part.validate(&kind, &new, old, &mut errors);
         writing.invalid_if_any(change.name, errors)?;
-        let admission = Admission::new(self, writing, Operation::Update, Some(old)).at(revision);
         let turn = admission::validate(&admission, &new).await?;
         let warnings = admission.into_warnings();
         writing.warnings.extend(warnings);

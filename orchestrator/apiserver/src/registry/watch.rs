@@ -221,8 +221,9 @@ impl Watching {
                 Ok(changes) => {
                     let (mut taken, mut bytes) = (0, 0);
                     for change in changes {
+                        let before = self.ready.len();
                         self.take(&change).await;
-                        (taken, bytes) = (taken + 1, bytes + self.ready.back().map_or(0, Bytes::len));
+                        (taken, bytes) = (taken + 1, bytes + self.ready.range(before..).map(Bytes::len).sum::<usize>());
                         if bytes >= limits::WATCH_LOG_BYTES_MAX {
                             break;
                         }

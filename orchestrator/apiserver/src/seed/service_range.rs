@@ -14,6 +14,7 @@ use runtime_base::clock::sleep;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 const GROUP: &str = "networking.k8s.io";
@@ -39,29 +40,47 @@ struct Step {
     body: Value,
 }
 
-/// Mends until the server ends.
-pub(super) async fn keep(door: FrontDoor) {
-    let caches = door.0.caches().clone();
-    let mut changes = ["ipaddresses", "servicecidrs"].map(|plural| caches.changes(GROUP, plural));
-    loop {
-        changes.iter_mut().for_each(|kind| drop(kind.borrow_and_update()));
-        let mended = mend(&door).await;
+/// Mends what others break.
+pub(super) struct Keeper {
+    door: FrontDoor,
+    changes: [watch::Receiver<u64>; 2],
+}
+
+impl Keeper {
+    pub fn new(door: FrontDoor) -> Self {
+        let caches = door.0.caches();
+        let changes = ["ipaddresses", "servicecidrs"].map(|plural| caches.changes(GROUP, plural));
+        Keeper { door, changes }
+    }
+
+    /// Does what is to be done now; whether all could be done.
+    pub async fn mend(&mut self) -> bool {
+        self.changes.iter_mut().for_each(|kind| drop(kind.borrow_and_update()));
+        let mended = mend(&self.door).await;
         if let Err(error) = &mended {
+            // A webhook may refuse it that runs in no Pod yet.
             warn!(error = error.message, "cannot mend the addresses of Services, will try again");
         }
-        sleep(limits::KEEP_RETRY_DELAY).await;
-        if mended.is_err() {
-            continue;
-        }
-        // A sender that is gone means that the server ends.
-        if select_all(changes.iter_mut().map(|kind| kind.changed().boxed())).await.0.is_err() {
-            return;
+        mended.is_ok()
+    }
+
+    /// Mends until the server ends; `mended` says whether it was done before.
+    pub async fn keep(mut self, mut mended: bool) {
+        loop {
+            if mended {
+                // A sender that is gone means that the server ends.
+                if select_all(self.changes.iter_mut().map(|kind| kind.changed().boxed())).await.0.is_err() {
+                    return;
+                }
+            }
+            mended = self.mend().await;
+            // Changes come in numbers: one look is enough for many.
+            sleep(limits::KEEP_RETRY_DELAY).await;
         }
     }
 }
 
-/// Does what is to be done now.
-pub(super) async fn mend(door: &FrontDoor) -> Result<(), ApiError> {
+async fn mend(door: &FrontDoor) -> Result<(), ApiError> {
     let world = World::gather(&door.0.registry).await?;
     for Step { method, path, body } in plan(&world) {
         match door.send(method.clone(), path.clone(), &body).await {

@@ -33,7 +33,7 @@ pub async fn port_forward(ctx: &StreamContext<'_>, pod: &Value, mut request: Req
         Agreed::Spdy(_) => Protocol::Spdy,
         Agreed::Socket { protocol: TUNNEL, .. } => Protocol::Tunnel,
         Agreed::Socket { protocol, .. } => Protocol::Channels {
-            ports: ports(request.uri().query().unwrap_or(""))?,
+            ports: ports_of(request.uri().query().unwrap_or(""))?,
             can_close: protocol == CLOSING_CHANNELS,
         },
     };
@@ -58,15 +58,20 @@ pub async fn port_forward(ctx: &StreamContext<'_>, pod: &Value, mut request: Req
     Ok(agreed.response())
 }
 
-/// The ports of a query: `ports=80,81`, or the parameter several times.
-fn ports(query: &str) -> Result<Vec<u16>, ApiError> {
+/// The ports in a parameter: `80,81`, or several values.
+pub(crate) fn port_numbers<'t>(values: impl Iterator<Item = &'t str>) -> Result<Vec<u16>, ApiError> {
     let mut ports = Vec::new();
-    for (_, value) in pairs(query).iter().filter(|(key, _)| key == "ports") {
-        for text in value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-            let port = text.parse::<u16>().ok().filter(|port| *port > 0);
-            ports.push(port.ok_or_else(|| ApiError::bad_request(format!("unable to parse {text:?} as a port")))?);
-        }
+    for text in values.flat_map(|value| value.split(',')).map(str::trim).filter(|text| !text.is_empty()) {
+        let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+        ports.push(port.ok_or_else(|| ApiError::bad_request(format!("unable to parse {text:?} as a port")))?);
     }
+    Ok(ports)
+}
+
+/// The ports of a query that names some: `ports=80,81`, or the parameter several times.
+fn ports_of(query: &str) -> Result<Vec<u16>, ApiError> {
+    let pairs = pairs(query);
+    let ports = port_numbers(pairs.iter().filter(|(key, _)| key == "ports").map(|(_, value)| &**value))?;
     match ports.len() {
         0 => Err(ApiError::bad_request("query parameter \"ports\" is required")),
         1..=PORTS_MAX => Ok(ports),

@@ -20,12 +20,12 @@ enum Parameter {
     Flag,
     Text,
     Texts,
-    Numbers,
+    Ports,
 }
 
 /// The parameters of a subresource.
 fn parameters(subresource: &str) -> &'static [(&'static str, Parameter)] {
-    use Parameter::{Flag, Numbers, Text, Texts};
+    use Parameter::{Flag, Ports, Text, Texts};
     match subresource {
         "exec" => &[
             ("stdin", Flag),
@@ -36,13 +36,13 @@ fn parameters(subresource: &str) -> &'static [(&'static str, Parameter)] {
             ("command", Texts),
         ],
         "attach" => &[("stdin", Flag), ("stdout", Flag), ("stderr", Flag), ("tty", Flag), ("container", Text)],
-        "portforward" => &[("ports", Numbers)],
+        "portforward" => &[("ports", Ports)],
         _ => &[],
     }
 }
 
 /// The options kind of a request, filled from its query; what is false or empty is left out, as upstream writes it.
-pub(super) fn options(asked: &Asked<'_>) -> Value {
+fn options(asked: &Asked<'_>) -> Result<Value, ApiError> {
     let name = &*asked.target.subresource;
     let mut options = Map::new();
     if let Some((_, version, kind)) = asked.kind.subresource(name).and_then(|part| part.body.as_ref()) {
@@ -55,10 +55,9 @@ pub(super) fn options(asked: &Asked<'_>) -> Value {
             Parameter::Flag => asked.query.flag(parameter).then_some(Value::Bool(true)),
             Parameter::Text => asked.query.get(parameter).filter(|text| !text.is_empty()).map(|text| json!(text)),
             Parameter::Texts => Some(json!(all().collect::<Vec<_>>())),
-            Parameter::Numbers => {
-                let numbers: Vec<u16> =
-                    all().flat_map(|text| text.split(',')).filter_map(|n| n.trim().parse().ok()).collect();
-                (!numbers.is_empty()).then(|| json!(numbers))
+            Parameter::Ports => {
+                let ports = stream::port_numbers(all())?;
+                (!ports.is_empty()).then(|| json!(ports))
             }
         };
         if let Some(value) = value {
@@ -71,7 +70,7 @@ pub(super) fn options(asked: &Asked<'_>) -> Value {
             options.insert("path".into(), json!(path));
         }
     }
-    Value::Object(options)
+    Ok(Value::Object(options))
 }
 
 /// The query that says the same as options do.
@@ -95,7 +94,7 @@ fn query_of(options: &Value) -> String {
 /// Asks admission about a stream; what to warn of. The options as they were admitted take the place of the
 /// query, so that nobody reads another one of parameters that came twice (of proxies nothing can be changed).
 async fn admit(asked: &Asked<'_>, request: &mut Request) -> Result<Vec<String>, ApiError> {
-    let mut options = options(asked);
+    let mut options = options(asked)?;
     let writing = Writing {
         kind: asked.kind,
         who: asked.who,
@@ -123,16 +122,11 @@ async fn check_right(asked: &Asked<'_>) -> Result<(), ApiError> {
     asked.may(asked.who, &connect).await.map_err(|why| auth::forbidden(asked.who, &connect, &why))
 }
 
-fn warned(mut response: Response, warnings: &[String]) -> Response {
-    respond::warn(response.headers_mut(), warnings);
-    response
-}
-
 pub(super) async fn port_forward(asked: &Asked<'_>, mut request: Request) -> Result<Response, ApiError> {
     check_right(asked).await?;
     let warnings = admit(asked, &mut request).await?;
     let response = stream::port_forward(&asked.streams(), &current(asked).await?, request).await?;
-    Ok(warned(response, &warnings))
+    Ok(respond::warned(response, &warnings))
 }
 
 pub(super) async fn remote_command(
@@ -143,7 +137,7 @@ pub(super) async fn remote_command(
     check_right(asked).await?;
     let warnings = admit(asked, &mut request).await?;
     let response = stream::remote_command(&asked.streams(), &current(asked).await?, action, request).await?;
-    Ok(warned(response, &warnings))
+    Ok(respond::warned(response, &warnings))
 }
 
 pub(super) async fn proxy(asked: &Asked<'_>, mut request: Request) -> Result<Response, ApiError> {
@@ -154,7 +148,7 @@ pub(super) async fn proxy(asked: &Asked<'_>, mut request: Request) -> Result<Res
     let object = serde_json::from_slice(&object.bytes()).map_err(ApiError::internal)?;
     let behind = stream::Behind { plural, object: &object, name, tail: &asked.target.tail };
     let response = stream::proxy(&asked.streams(), &registry.caller, behind, request).await?;
-    Ok(warned(response, &warnings))
+    Ok(respond::warned(response, &warnings))
 }
 
 impl Asked<'_> {

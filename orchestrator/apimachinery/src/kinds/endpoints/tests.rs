@@ -112,6 +112,6 @@ fn get_shows_three_addresses() {
         x | <none> | 60m
     "#]],
     );
-    let warnings = (kind("Endpoints").strategy.warnings)(&json!({}));
-    assert_eq!(warnings, ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]);
+    let deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+    assert_eq!(kind("Endpoints").deprecation.as_deref(), Some(deprecation));
 }

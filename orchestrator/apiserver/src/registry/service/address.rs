@@ -104,7 +104,7 @@ fn free_address(registry: &Registry) -> Result<Ipv4Addr, ApiError> {
     let free = |address: &Ipv4Addr| {
         // The very first is the API server's own.
         let is_own = u32::from(*address) == u32::from(own.network()) + 1;
-        !is_own && holder(registry, &address.to_string()).is_none()
+        !is_own && registry.caches.get(GROUP, "ipaddresses", "", &address.to_string()).is_none()
     };
     let search = |first: u32, count: u32| {
         let start = u32::try_from(registry.rng.below(u64::from(count.max(1)))).unwrap_or(0);

@@ -120,6 +120,9 @@ async fn policies_decide_on_streams_and_mutations_reach_them() {
     // The first of several values counts for admission, and for what is run.
     let twice = format!("{PODS}/a/exec?command=ls&stdout=false&stdout=true");
     check(&kit.post(&twice, Value::Null).await, 400, "you must specify at least 1 of stdin, stdout, stderr");
+    // What cannot be told to admission is told to the client.
+    let odd = kit.post(&format!("{PODS}/a/portforward?ports=80&ports=x"), Value::Null).await;
+    check(&odd, 400, "unable to parse \"x\" as a port");
     // A policy that changes the options changes what is run.
     let change = json!({"matchConstraints": rules, "failurePolicy": "Fail", "reinvocationPolicy": "Never", "mutations": [
         {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'replace', path: '/command', value: ['sh']}]"}}]});
